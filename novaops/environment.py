@@ -1,0 +1,239 @@
+"""The declared environments of Nova: nova.toml read once into typed, frozen objects. The only reader of that file."""
+
+import os
+import re
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, ValidationError, model_validator
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,79}$")]
+ServiceKind = Literal["api", "database", "cache", "events"]
+VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
+SERVICE_KINDS: tuple[ServiceKind, ...] = ("api", "database", "cache", "events")
+
+
+class Declared(BaseModel):
+    """Base of every table in nova.toml: unknown keys are refused, values never change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EcsService(Declared):
+    """An ECS service and the container in it that runs Nova's code."""
+
+    cluster: Name
+    service: Name
+    task_family: Name
+    container: Name
+    log_group: Name
+
+
+class Ec2Fleet(Declared):
+    """The API server on EC2: an Auto Scaling Group whose instances run a systemd unit."""
+
+    autoscaling_group: Name
+    systemd_unit: Name = "nova-api"
+    log_group: Name
+
+
+class Api(Declared):
+    """The API server: `kind` says whether `ecs` or `ec2` describes it; the ALB stands before both."""
+
+    kind: Literal["ecs", "ec2"]
+    ecs: EcsService | None = None
+    ec2: Ec2Fleet | None = None
+    load_balancer: Annotated[str, StringConstraints(pattern=r"^app/[\w-]+/\w+$")]
+    target_group: Annotated[str, StringConstraints(pattern=r"^targetgroup/[\w-]+/\w+$")]
+    target_group_arn: Annotated[str, StringConstraints(pattern=r"^arn:aws[\w-]*:elasticloadbalancing:")]
+    health_url: HttpUrl | None = None
+
+    @model_validator(mode="after")
+    def _kind_is_described(self) -> "Api":
+        if getattr(self, self.kind) is None:
+            raise ValueError(f"kind is {self.kind!r}, so the table api.{self.kind} is required")
+        return self
+
+    @property
+    def target(self) -> str:
+        """What an action on the API server names: the ECS service or the Auto Scaling Group."""
+        return self.ecs.service if self.ecs and self.kind == "ecs" else self.ec2.autoscaling_group if self.ec2 else ""
+
+
+class Database(Declared):
+    """RDS PostgreSQL: a Multi-AZ instance or a DB cluster. The DSN is read from the named environment variable."""
+
+    kind: Literal["instance", "cluster"]
+    instance_id: Name | None = None
+    cluster_id: Name | None = None
+    dsn_env: EnvName
+    key_tables: tuple[Name, ...] = ()
+
+    @model_validator(mode="after")
+    def _kind_is_named(self) -> "Database":
+        if getattr(self, f"{self.kind}_id") is None:
+            raise ValueError(f"kind is {self.kind!r}, so database.{self.kind}_id is required")
+        return self
+
+    @property
+    def target(self) -> str:
+        return (self.instance_id if self.kind == "instance" else self.cluster_id) or ""
+
+    @property
+    def dsn(self) -> str:
+        """The connection string, empty where the variable is not set."""
+        return os.environ.get(self.dsn_env, "")
+
+
+class RedisGroup(Declared):
+    """The ElastiCache replication group. The URL is read from the named environment variable."""
+
+    replication_group_id: Name
+    node_group_id: Annotated[str, StringConstraints(pattern=r"^\d{4}$")] = "0001"
+    url_env: EnvName
+
+    @property
+    def target(self) -> str:
+        return self.replication_group_id
+
+    @property
+    def url(self) -> str:
+        """The connection URL, empty where the variable is not set."""
+        return os.environ.get(self.url_env, "")
+
+
+class Events(EcsService):
+    """The Smart Contract Event Processor: an ECS service that reads a Stellar RPC and writes to the database."""
+
+    rpc_url: HttpUrl
+    rpc_backup_url: HttpUrl | None = None
+    network_passphrase: Name
+    metric_namespace: Name = "Nova/EventProcessor"
+    cursor_table: Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*$")] = "event_cursor"
+
+    @property
+    def target(self) -> str:
+        return self.service
+
+
+class Contacts(Declared):
+    """Where people are told: every `<placeholder-...>` of the runbook that names a place."""
+
+    slack_channel: Annotated[str, StringConstraints(pattern=r"^#[\w-]+$")]
+    status_page_url: HttpUrl
+    status_page_id: Name | None = None
+    pagerduty_service_id: Name | None = None
+    phone_numbers: tuple[Name, ...] = ()
+
+
+class Postmortems(Declared):
+    """Where post-mortems are exported, relative to NOVAOPS_POSTMORTEM_ROOT."""
+
+    folder: Annotated[str, StringConstraints(pattern=r"^[\w][\w./-]*$")] = "docs/ops/post-mortems"
+
+    @model_validator(mode="after")
+    def _stays_inside(self) -> "Postmortems":
+        if ".." in Path(self.folder).parts:
+            raise ValueError("folder must not contain '..'")
+        return self
+
+
+class RuleChange(Declared):
+    """What an environment changes of a rule's defaults."""
+
+    above: float | None = None
+    below: float | None = None
+    for_s: Annotated[int, Field(ge=1, le=86400)] | None = None
+
+
+class Environment(Declared):
+    """One declared Nova deployment: region, account, role to assume and its services."""
+
+    name: Slug
+    title: Name
+    production: bool
+    region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+    account_id: Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
+    reader_role_arn: Annotated[str, StringConstraints(pattern=r"^arn:aws[\w-]*:iam::\d{12}:role/.+$")] | None = None
+    actor_role_arn: Annotated[str, StringConstraints(pattern=r"^arn:aws[\w-]*:iam::\d{12}:role/.+$")] | None = None
+    needs_approval: bool = True
+    collect_every_s: Annotated[int, Field(ge=2, le=300)] = 60
+    metric_period_s: Literal[5, 10, 30, 60] = 60
+    verify_for_s: Annotated[int, Field(ge=0, le=3600)] = 60
+    poll_every_s: Annotated[float, Field(gt=0, le=60)] = 5
+    api: Api
+    database: Database
+    cache: RedisGroup
+    events: Events
+    contacts: Contacts
+    postmortems: Postmortems = Postmortems()
+    alarms: tuple[Name, ...] = ()
+    rules: dict[Slug, RuleChange] = Field(default_factory=dict)
+
+    def target(self, kind: str) -> str:
+        """The name of what an action on a service acts upon (ECS service, DB instance, replication group)."""
+        if kind not in SERVICE_KINDS:
+            raise KeyError(kind)
+        return str(getattr(self, kind).target)
+
+
+def read(path: Path) -> dict[str, Environment]:
+    """Every environment declared in the file. Raises ImproperlyConfigured naming each wrong key and what is allowed."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8")).get("environments", {})
+    except OSError as failure:
+        raise ImproperlyConfigured(f"{path} cannot be read ({failure.strerror}). Set NOVAOPS_NOVA_TOML.") from failure
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as failure:
+        raise ImproperlyConfigured(f"{path} is not valid TOML: {failure}") from failure
+    if not isinstance(tables, dict) or not tables:
+        raise ImproperlyConfigured(f"{path} declares no [environments.<name>] table.")
+    return {name: _validated(path, name, _expanded(path, table)) for name, table in tables.items()}
+
+
+def _expanded(path: Path, value: Any) -> Any:
+    """The value with every `${NAME}` replaced by that environment variable: addresses that differ per machine."""
+    if isinstance(value, dict):
+        return {key: _expanded(path, inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_expanded(path, inner) for inner in value]
+    if not isinstance(value, str):
+        return value
+    unset = [name for name in VARIABLE.findall(value) if name not in os.environ]
+    if unset:
+        raise ImproperlyConfigured(f"{path} uses ${{{unset[0]}}}, but the environment variable {unset[0]} is not set.")
+    return VARIABLE.sub(lambda match: os.environ[match[1]], value)
+
+
+def _validated(path: Path, name: str, table: Any) -> Environment:
+    try:
+        return Environment.model_validate({**table, "name": name} if isinstance(table, dict) else table)
+    except ValidationError as failure:
+        wrong = [_sentence(name, error) for error in failure.errors()]
+        raise ImproperlyConfigured(f"{path}: " + "; ".join(wrong)) from failure
+
+
+def _sentence(name: str, error: Any) -> str:
+    key = ".".join(str(part) for part in ("environments", name, *error["loc"]))
+    return f"{key}: {re.sub('^Value error, ', '', error['msg'])}"
+
+
+@cache
+def environments() -> dict[str, Environment]:
+    """The environments of this installation, in the order of the file."""
+    return read(settings.NOVA_TOML)
+
+
+def default() -> Environment:
+    """The environment a page shows where none is asked for: the first declared."""
+    return next(iter(environments().values()))
+
+
+def get(name: str) -> Environment | None:
+    """The environment of that name, None where it is not declared."""
+    return environments().get(name)

@@ -1,0 +1,76 @@
+"""Tell open pages that a topic moved on. A page polls with the revision it shows and gets 204 while that is current."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.core.cache import cache
+from django.core.cache.backends.redis import RedisCache
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
+
+FRAGMENT_TTL_S = 60
+
+
+class Cache(RedisCache):
+    """Django's Redis cache that forgets instead of failing: without Redis, pages are rendered each time."""
+
+    def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
+        return self._or(default, super().get, key, default, version)
+
+    def set(self, key: Any, value: Any, timeout: Any = 300, version: int | None = None) -> None:
+        self._or(None, super().set, key, value, timeout, version)
+
+    def add(self, key: Any, value: Any, timeout: Any = 300, version: int | None = None) -> bool:
+        return bool(self._or(False, super().add, key, value, timeout, version))
+
+    def delete(self, key: Any, version: int | None = None) -> bool:
+        return bool(self._or(False, super().delete, key, version))
+
+    def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
+        return int(self._or(0, super().incr, key, delta, version))
+
+    def _or(self, fallback: Any, call: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return call(*args)
+        except RedisError as failure:
+            logger.warning("The cache did not answer: %s", type(failure).__name__)
+            return fallback
+
+
+def publish(topic: str) -> None:
+    """Move `topic` on once the surrounding transaction has committed."""
+    transaction.on_commit(partial(_bump, topic))
+
+
+def _bump(topic: str) -> None:
+    cache.add(f"revision:{topic}", 0, timeout=None)
+    cache.incr(f"revision:{topic}")
+
+
+def revision(topic: str) -> str:
+    """The topic's current revision; empty where it is not known, which no page's revision equals."""
+    return str(cache.get(f"revision:{topic}", "") or "")
+
+
+def unchanged(request: HttpRequest, current: str) -> HttpResponse | None:
+    """204 for a poll (`?rev=`) whose page already shows `current`; None where it must be rendered."""
+    if current and request.GET.get("rev") == current:
+        return HttpResponse(status=204)
+    return None
+
+
+def fragment(name: str, current: str, render: Callable[[], str]) -> str:
+    """The HTML of `name` at revision `current`, rendered once and shared by every page that polls it."""
+    if not current:
+        return render()
+    key = f"fragment:{name}:{current}"
+    html = cache.get(key)
+    if html is None:
+        html = render()
+        cache.set(key, html, timeout=FRAGMENT_TTL_S)
+    return str(html)
