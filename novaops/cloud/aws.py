@@ -15,7 +15,10 @@ from novaops.environment import Environment
 
 # FACTS G: library defaults are 60 s; a dashboard must know sooner.
 READER = Config(
-    retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=2, read_timeout=8, max_pool_connections=20
+    retries={"mode": "standard", "total_max_attempts": 2},
+    connect_timeout=2,
+    read_timeout=8,
+    max_pool_connections=20,
 )
 SENDER = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=3, read_timeout=15)
 
@@ -55,7 +58,12 @@ def read(environment: Environment, operation: str, **params: Any) -> dict[str, A
 
 
 def send(
-    environment: Environment, operation: str, params: dict[str, Any], *, fence: Callable[[], bool], run_id: int
+    environment: Environment,
+    operation: str,
+    params: dict[str, Any],
+    *,
+    fence: Callable[[], bool],
+    run_id: int,
 ) -> dict[str, Any]:
     """Make the changing call `service:Operation` exactly once, no retries, on behalf of a run.
 
@@ -72,7 +80,9 @@ def send(
         if not fence():
             raise Fenced(operation)
 
-    client.meta.events.register(f"before-send.{client.meta.service_model.service_id.hyphenize()}.{name}", check)
+    client.meta.events.register(
+        f"before-send.{client.meta.service_model.service_id.hyphenize()}.{name}", check
+    )
     try:
         return dict(getattr(client, _method(name))(**params))
     except FAILURES as failure:
