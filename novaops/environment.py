@@ -71,13 +71,7 @@ class Api(Declared):
     @property
     def target(self) -> str:
         """What an action on the API server names: the ECS service or the Auto Scaling Group."""
-        return (
-            self.ecs.service
-            if self.ecs and self.kind == "ecs"
-            else self.ec2.autoscaling_group
-            if self.ec2
-            else ""
-        )
+        return self.ecs.service if self.ecs and self.kind == "ecs" else self.ec2.autoscaling_group if self.ec2 else ""
 
 
 class Database(Declared):
@@ -174,12 +168,8 @@ class Environment(Declared):
     production: bool
     region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
     account_id: Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
-    reader_role_arn: (
-        Annotated[str, StringConstraints(pattern=r"^arn:aws[\w-]*:iam::\d{12}:role/.+$")] | None
-    ) = None
-    actor_role_arn: (
-        Annotated[str, StringConstraints(pattern=r"^arn:aws[\w-]*:iam::\d{12}:role/.+$")] | None
-    ) = None
+    reader_role_arn: Annotated[str, StringConstraints(pattern=r"^arn:aws[\w-]*:iam::\d{12}:role/.+$")] | None = None
+    actor_role_arn: Annotated[str, StringConstraints(pattern=r"^arn:aws[\w-]*:iam::\d{12}:role/.+$")] | None = None
     needs_approval: bool = True
     collect_every_s: Annotated[int, Field(ge=2, le=300)] = 60
     metric_period_s: Literal[5, 10, 30, 60] = 60
@@ -206,9 +196,7 @@ def read(path: Path) -> dict[str, Environment]:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8")).get("environments", {})
     except OSError as failure:
-        raise ImproperlyConfigured(
-            f"{path} cannot be read ({failure.strerror}). Set NOVAOPS_NOVA_TOML."
-        ) from failure
+        raise ImproperlyConfigured(f"{path} cannot be read ({failure.strerror}). Set NOVAOPS_NOVA_TOML.") from failure
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as failure:
         raise ImproperlyConfigured(f"{path} is not valid TOML: {failure}") from failure
     if not isinstance(tables, dict) or not tables:
@@ -226,9 +214,7 @@ def _expanded(path: Path, value: Any) -> Any:
         return value
     unset = [name for name in VARIABLE.findall(value) if name not in os.environ]
     if unset:
-        raise ImproperlyConfigured(
-            f"{path} uses ${{{unset[0]}}}, but the environment variable {unset[0]} is not set."
-        )
+        raise ImproperlyConfigured(f"{path} uses ${{{unset[0]}}}, but the environment variable {unset[0]} is not set.")
     return VARIABLE.sub(lambda match: os.environ[match[1]], value)
 
 

@@ -80,9 +80,7 @@ def send(
         if not fence():
             raise Fenced(operation)
 
-    client.meta.events.register(
-        f"before-send.{client.meta.service_model.service_id.hyphenize()}.{name}", check
-    )
+    client.meta.events.register(f"before-send.{client.meta.service_model.service_id.hyphenize()}.{name}", check)
     try:
         return dict(getattr(client, _method(name))(**params))
     except FAILURES as failure:

@@ -60,9 +60,7 @@ def classified(failure: Exception, operation: str) -> OutsideError:
         return NotSent(f"{operation}: AWS could not be reached", code=type(failure).__name__)
     if isinstance(failure, NoCredentialsError | ParamValidationError):
         return Refused(f"{operation}: {failure}", code=type(failure).__name__)
-    return Ambiguous(
-        f"{operation}: no clear answer from AWS ({type(failure).__name__})", code=type(failure).__name__
-    )
+    return Ambiguous(f"{operation}: no clear answer from AWS ({type(failure).__name__})", code=type(failure).__name__)
 
 
 def _from_answer(failure: ClientError, operation: str) -> OutsideError:
@@ -73,9 +71,7 @@ def _from_answer(failure: ClientError, operation: str) -> OutsideError:
     if code in THROTTLED or status == 429:
         return NotSent(f"{operation}: AWS is throttling ({code})", code=code, request_id=request_id)
     if code in DENIED:
-        return Refused(
-            f"{operation}: the role lacks this permission ({code})", code=code, request_id=request_id
-        )
+        return Refused(f"{operation}: the role lacks this permission ({code})", code=code, request_id=request_id)
     if 400 <= status < 500:
         return Refused(f"{operation}: {code}: {message}", code=code, request_id=request_id)
     return Ambiguous(f"{operation}: AWS answered {status} {code}", code=code, request_id=request_id)
