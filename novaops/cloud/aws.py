@@ -1,11 +1,15 @@
-"""AWS clients: readers that retry, and a sender that sends exactly once with a last check before the wire."""
+"""AWS clients: a reader that retries, and a sender that sends exactly once with a last check before the wire."""
 
+import json
+import shlex
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import boto3
+from botocore import xform_name
 from botocore.config import Config
 from botocore.credentials import DeferredRefreshableCredentials, create_assume_role_refresher
 from botocore.session import get_session
@@ -13,84 +17,103 @@ from botocore.session import get_session
 from novaops.cloud.errors import FAILURES, Fenced, classified
 from novaops.environment import Environment
 
-# FACTS G: library defaults are 60 s; a dashboard must know sooner.
+# FACTS G: the library's defaults of 60 s would hold a round or a worker; a sender must never retry by itself.
 READER = Config(
-    retries={"mode": "standard", "total_max_attempts": 2},
-    connect_timeout=2,
-    read_timeout=8,
-    max_pool_connections=20,
+    retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=2, read_timeout=8, max_pool_connections=20
 )
 SENDER = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=3, read_timeout=15)
 
 _making = threading.Lock()
-
-
-@lru_cache(maxsize=64)
-def reader(environment: Environment, service: str) -> Any:
-    """A client of `service` for reading: short timeouts, one retry, shared by the threads of this process."""
-    with _making:
-        return _session(environment, environment.reader_role_arn, "novaops-reader").client(
-            service, region_name=environment.region, config=READER
-        )
-
-
-def _session(environment: Environment, role_arn: str | None, name: str) -> Any:
-    if not role_arn:
-        return boto3.Session(region_name=environment.region)
-    core = get_session()
-    sts = boto3.Session(region_name=environment.region).client("sts", config=READER)
-    # Private to botocore, and the only way there is to give a session refreshing credentials of a role.
-    core._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]
-        method="sts-assume-role",
-        refresh_using=create_assume_role_refresher(sts, {"RoleArn": role_arn, "RoleSessionName": name}),
-    )
-    return boto3.Session(botocore_session=core, region_name=environment.region)
+_sending = threading.local()
 
 
 def read(environment: Environment, operation: str, **params: Any) -> dict[str, Any]:
     """Make the reading call `service:Operation` (`ecs:DescribeServices`). Raises an OutsideError."""
     service, _, name = operation.partition(":")
-    client = reader(environment, service)
     try:
-        return dict(getattr(client, _method(name))(**params))
+        return dict(getattr(_reader(environment, service), xform_name(name))(**params))
     except FAILURES as failure:
         raise classified(failure, operation) from failure
 
 
-def send(
-    environment: Environment,
-    operation: str,
-    params: dict[str, Any],
-    *,
-    fence: Callable[[], bool],
-    run_id: int,
-) -> dict[str, Any]:
-    """Make the changing call `service:Operation` exactly once, no retries, on behalf of a run.
+@dataclass(frozen=True)
+class Operation:
+    """One changing AWS call, `service:Operation` (`ecs:UpdateService`), that an effect sends."""
 
-    `fence` is asked after signing, right before the bytes leave; where it answers False nothing is sent and
-    Fenced is raised. Raises Refused, NotSent or Ambiguous by what a failure proves.
-    """
-    service, _, name = operation.partition(":")
-    config = SENDER.merge(Config(user_agent_extra=f"novaops/run-{run_id}"))
+    name: str
+
+    def __call__(
+        self, environment: Environment, params: dict[str, Any], *, fence: Callable[[], bool], run_id: int
+    ) -> dict[str, Any]:
+        """Send exactly once on behalf of a run, no retries.
+
+        `fence` is asked after signing, right before the bytes leave; where it answers False nothing is sent and
+        Fenced is raised. Raises Refused, NotSent or Ambiguous by what a failure proves.
+        """
+        service, _, operation = self.name.partition(":")
+        client = _sender(environment, service)
+        _sending.fence, _sending.run_id = fence, run_id
+        try:
+            return dict(getattr(client, xform_name(operation))(**params))
+        except FAILURES as failure:
+            raise classified(failure, self.name) from failure
+
+    def command_line(self, params: dict[str, Any]) -> str:
+        """The same call for the AWS command line, quoted for a shell."""
+        service, _, operation = self.name.partition(":")
+        return " ".join(["aws", service, xform_name(operation, "-"), *_options(params)])
+
+
+def _options(params: dict[str, Any]) -> list[str]:
+    return [part for key, value in params.items() for part in _option(f"--{xform_name(key, '-')}", value)]
+
+
+def _option(flag: str, value: Any) -> list[str]:
+    if value is True:
+        return [flag]
+    if value is False:
+        return [flag.replace("--", "--no-", 1)]
+    if isinstance(value, dict | list):
+        return [flag, shlex.quote(json.dumps(value))]
+    return [flag, shlex.quote(str(value))]
+
+
+@lru_cache(maxsize=64)
+def _reader(environment: Environment, service: str) -> Any:
     with _making:
-        session = _session(environment, environment.actor_role_arn, f"novaops-run-{run_id}")
-        client = session.client(service, region_name=environment.region, config=config)
-
-    def check(**_: Any) -> None:
-        if not fence():
-            raise Fenced(operation)
-
-    client.meta.events.register(f"before-send.{client.meta.service_model.service_id.hyphenize()}.{name}", check)
-    try:
-        return dict(getattr(client, _method(name))(**params))
-    except FAILURES as failure:
-        raise classified(failure, operation) from failure
-    finally:
-        client.close()
+        session = _session(environment, environment.reader_role_arn, "novaops-reader")
+        return session.client(service, region_name=environment.region, config=READER)
 
 
-def _method(operation: str) -> str:
-    """boto3's name of an API operation: DescribeDBInstances -> describe_db_instances."""
-    from botocore import xform_name
+@lru_cache(maxsize=64)
+def _sender(environment: Environment, service: str) -> Any:
+    with _making:
+        session = _session(environment, environment.actor_role_arn, "novaops-actor")
+        client = session.client(service, region_name=environment.region, config=SENDER)
+    client.meta.events.register("before-call", _name_the_run)
+    client.meta.events.register("before-send", _ask_the_fence)
+    return client
 
-    return str(xform_name(operation))
+
+def _name_the_run(params: dict[str, Any], **_: Any) -> None:
+    """CloudTrail keeps the user agent: it names the run, so that a late effect finds its run."""
+    params["headers"]["User-Agent"] += f" novaops/run-{_sending.run_id}"
+
+
+def _ask_the_fence(event_name: str, **_: Any) -> None:
+    if not _sending.fence():
+        raise Fenced(event_name)
+
+
+def _session(environment: Environment, role_arn: str | None, name: str) -> boto3.Session:
+    """A session of the role, refreshing by itself, or of the process's own credentials where no role is declared."""
+    if not role_arn:
+        return boto3.Session(region_name=environment.region)
+    core = get_session()
+    sts = boto3.Session(region_name=environment.region).client("sts", config=READER)
+    refresh = create_assume_role_refresher(sts, {"RoleArn": role_arn, "RoleSessionName": name})
+    # Private to botocore, and the only way there is to give a session the refreshing credentials of a role.
+    core._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]
+        method="sts-assume-role", refresh_using=refresh
+    )
+    return boto3.Session(botocore_session=core, region_name=environment.region)

@@ -1,0 +1,1 @@
+"""Snapshots, restores and the proof that they work."""

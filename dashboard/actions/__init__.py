@@ -1,0 +1,1 @@
+"""One file per runbook procedure on the API server, database, cache and event processor."""

@@ -1,0 +1,1 @@
+"""One file per kind of service: its series, rules and probe."""

@@ -1,0 +1,1 @@
+"""From alert to lessons: incidents, checklist, post-mortems."""

@@ -1,0 +1,69 @@
+"""Headers of every answer, the end of idle sessions, and redirects that htmx can follow."""
+
+import time
+from collections.abc import Callable
+from urllib.parse import urlencode, urlsplit
+
+from django.conf import settings
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
+from django.utils.cache import patch_vary_headers
+
+Handler = Callable[[HttpRequest], HttpResponse]
+PERMISSIONS = "camera=(), microphone=(), geolocation=(), publickey-credentials-get=(self)"
+LAST_SEEN = "last_seen_s"
+
+
+def headers(get_response: Handler) -> Handler:
+    """Permissions-Policy and resource policy always; nothing behind the sign-in is ever stored by a browser."""
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.setdefault("Permissions-Policy", PERMISSIONS)
+        response.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        patch_vary_headers(response, ["HX-Request"])
+        if not request.path.startswith(settings.STATIC_URL):
+            response.setdefault("Cache-Control", "no-store")
+        if request.path == resolve_url("account_logout") and request.method == "POST":
+            response["Clear-Site-Data"] = '"cache", "storage"'
+        return response
+
+    return handle
+
+
+def idle_sessions(get_response: Handler) -> Handler:
+    """Sign out a session that was not used for SESSION_IDLE_S; polls of an open page do not count as use."""
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated:
+            _stamp_or_end(request)
+        return get_response(request)
+
+    return handle
+
+
+def _stamp_or_end(request: HttpRequest) -> None:
+    now, seen = int(time.time()), request.session.get(LAST_SEEN)
+    if seen is not None and now - seen > settings.SESSION_IDLE_S:
+        logout(request)
+        return
+    polled = "rev" in request.GET
+    # One write a minute is precise enough for a limit of hours.
+    if seen is None or (not polled and now - seen > 60):
+        request.session[LAST_SEEN] = now
+
+
+def htmx_redirects(get_response: Handler) -> Handler:
+    """Send the whole page to the sign-in when a fragment's session has ended, instead of swapping it into a tile."""
+    login_path = resolve_url(settings.LOGIN_URL)
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        to_login = response.status_code == 302 and urlsplit(response["Location"]).path == login_path
+        if "HX-Request" not in request.headers or not to_login or request.path == login_path:
+            return response
+        page = urlsplit(request.headers.get("HX-Current-URL", "")).path or "/"
+        return HttpResponse(status=401, headers={"HX-Redirect": f"{login_path}?{urlencode({'next': page})}"})
+
+    return handle

@@ -1,0 +1,1 @@
+"""The audit chain: every decision and effect, append-only and hash-chained."""

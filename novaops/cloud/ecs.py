@@ -1,0 +1,87 @@
+"""ECS: services, deployments and the calls that change them (FACTS D)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from novaops.cloud import aws
+from novaops.cloud.errors import Refused
+from novaops.environment import Environment
+
+UPDATE_SERVICE = aws.Operation("ecs:UpdateService")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """One deployment of a service; `rollout_state` is IN_PROGRESS, COMPLETED or FAILED."""
+
+    id: str
+    status: str
+    rollout_state: str
+    reason: str
+    task_definition: str
+    desired: int
+    running: int
+    pending: int
+    failed_tasks: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """An ECS service as DescribeServices tells it. `events` are (time, message), newest first."""
+
+    name: str
+    status: str
+    task_definition: str
+    desired: int
+    running: int
+    pending: int
+    deployments: tuple[Deployment, ...]
+    events: tuple[tuple[datetime, str], ...]
+
+    @property
+    def primary(self) -> Deployment:
+        """The deployment that ECS is bringing or has brought out."""
+        return next(deployment for deployment in self.deployments if deployment.status == "PRIMARY")
+
+    def deployment(self, deployment_id: str) -> Deployment | None:
+        """The deployment of that id while the service still lists it."""
+        return next((one for one in self.deployments if one.id == deployment_id), None)
+
+
+def describe_service(environment: Environment, cluster: str, service: str) -> Service:
+    """The service now. Raises Refused where it does not exist: ECS reports that with HTTP 200 (FACTS D)."""
+    answer = aws.read(environment, "ecs:DescribeServices", cluster=cluster, services=[service])
+    found = next(iter(answer["services"]), None)
+    if found is None:
+        raise Refused(f"The ECS cluster {cluster} has no service {service}", code="MISSING")
+    return _service(found)
+
+
+def _service(found: dict[str, Any]) -> Service:
+    return Service(
+        name=found["serviceName"],
+        status=found["status"],
+        task_definition=found["taskDefinition"],
+        desired=found["desiredCount"],
+        running=found["runningCount"],
+        pending=found["pendingCount"],
+        deployments=tuple(_deployment(one) for one in found["deployments"]),
+        events=tuple((event["createdAt"], event["message"]) for event in found.get("events", [])),
+    )
+
+
+def _deployment(found: dict[str, Any]) -> Deployment:
+    return Deployment(
+        id=found["id"],
+        status=found["status"],
+        rollout_state=found.get("rolloutState", ""),
+        reason=found.get("rolloutStateReason", ""),
+        task_definition=found["taskDefinition"],
+        desired=found["desiredCount"],
+        running=found["runningCount"],
+        pending=found["pendingCount"],
+        failed_tasks=found.get("failedTasks", 0),
+        created_at=found["createdAt"],
+    )

@@ -1,0 +1,1 @@
+"""The engine: runbook procedures as actions, plans, runs and steps."""

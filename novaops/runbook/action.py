@@ -1,0 +1,186 @@
+"""What an action is made of: a declared procedure, its prechecks, and the steps its plan is derived from."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol
+
+from django import forms
+
+from novaops.access.policy import Verb
+from novaops.environment import Environment
+
+
+class Risk(StrEnum):
+    """What an action can do to Nova's users; decides who may run it and whether a second person must approve."""
+
+    SAFE = "safe"
+    DISRUPTIVE = "disruptive"
+    DESTRUCTIVE = "destructive"
+
+    @property
+    def verb(self) -> Verb:
+        return Verb(f"run-{self.value}")
+
+
+class Repeat(StrEnum):
+    """What sending an effect again would do (RELIABILITY.md).
+
+    NAMED: the identifier comes from the run, a second call is refused as already existing. CONVERGING: an absolute
+    desired state, setting it again changes nothing. ONCE: nothing guards it; it is never sent again by itself.
+    """
+
+    NAMED = "named"
+    CONVERGING = "converging"
+    ONCE = "once"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a plan or a step works on: where, on what, with which parameters, and what was seen when planning."""
+
+    environment: Environment
+    target: str
+    params: Mapping[str, Any]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    run_id: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Precheck:
+    """One condition of a plan with the sentence the user reads. `state` is passed, warning or failed."""
+
+    state: str
+    sentence: str
+
+    @classmethod
+    def require(cls, holds: bool, passed: str, failed: str) -> "Precheck":  # noqa: FBT001 - reads as a condition
+        """Passed or failed by `holds`."""
+        return cls(state="passed", sentence=passed) if holds else cls(state="failed", sentence=failed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What the plan changes: from `before` to `after`, in words."""
+
+    what: str
+    before: str
+    after: str
+
+
+class Sender(Protocol):
+    """A changing call to the outside that is sent exactly once (`cloud.aws.Operation` is one)."""
+
+    @property
+    def name(self) -> str: ...
+
+    def __call__(
+        self, environment: Environment, params: dict[str, Any], *, fence: Callable[[], bool], run_id: int
+    ) -> dict[str, Any]: ...
+
+    def command_line(self, params: dict[str, Any]) -> str: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What looking at the outside shows of a sent effect; `result` is what later steps need of it."""
+
+    sentence: str
+    result: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """A step that changes the outside by one call.
+
+    `before` reads a fingerprint right before the call; `observe(ctx, before)` tells later whether the call took
+    effect (Seen) or not yet (None); `result` keeps what later steps need of the answer. Where the outside shows nothing
+    `observe_for_s` seconds after sending, the outcome of a ONCE effect is unknown.
+    """
+
+    key: str
+    title: str
+    call: Sender
+    params: dict[str, Any]
+    repeat: Repeat
+    before: Callable[[Context], dict[str, Any]]
+    observe: Callable[[Context, dict[str, Any]], Seen | None]
+    result: Callable[[dict[str, Any]], dict[str, Any]] = field(default=lambda _answer: {})
+    observe_for_s: float = 120
+    kind: ClassVar[str] = "effect"
+
+
+class Verdict(StrEnum):
+    """What one look of a wait or a verification found."""
+
+    NOT_YET = "not-yet"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """One look at something that takes time, in the outside's own words."""
+
+    verdict: Verdict
+    sentence: str
+    percent: int | None = None
+    result: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """A step that looks every few seconds (the environment's `poll_every_s`) until done, failed or too late."""
+
+    key: str
+    title: str
+    look: Callable[[Context], Progress]
+    timeout_s: float
+    kind: ClassVar[str] = "wait"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verify(Wait):
+    """A wait whose question is whether Nova is healthy after the change."""
+
+    kind: ClassVar[str] = "verify"
+
+
+AnyStep = Effect | Wait
+
+
+class NoParameters(forms.Form):
+    """The form of an action that has no parameters."""
+
+
+class Action:
+    """One runbook procedure. Everything that is shown, documented, permitted or tested about it is declared here."""
+
+    key: ClassVar[str]
+    title: ClassVar[str]
+    service: ClassVar[str]
+    risk: ClassVar[Risk]
+    runbook_section: ClassVar[str]
+    iam_permissions: ClassVar[tuple[str, ...]]
+    expected_s: ClassVar[float]
+    affects: ClassVar[str]
+    undo: ClassVar[str]
+    cool_down_s: ClassVar[int] = 0
+    form: ClassVar[type[forms.Form]] = NoParameters
+
+    def look(self, ctx: Context) -> dict[str, Any]:
+        """Read what the plan hangs on (JSON values only). Raises an OutsideError where the outside does not answer."""
+        raise NotImplementedError
+
+    def prechecks(self, ctx: Context) -> Iterable[Precheck]:
+        """What must hold, judged from `ctx.facts` alone."""
+        raise NotImplementedError
+
+    def changes(self, ctx: Context) -> Iterable[Change]:
+        """What will be different, from -> to."""
+        raise NotImplementedError
+
+    def steps(self, ctx: Context) -> Iterable[AnyStep]:
+        """The steps, a pure function of `ctx`: the preview and the execution derive from the same."""
+        raise NotImplementedError
