@@ -71,7 +71,21 @@ class Api(Declared):
     @property
     def target(self) -> str:
         """What an action on the API server names: the ECS service or the Auto Scaling Group."""
-        return self.ecs.service if self.ecs and self.kind == "ecs" else self.ec2.autoscaling_group if self.ec2 else ""
+        return self.on_ecs.service if self.kind == "ecs" else self.on_ec2.autoscaling_group
+
+    @property
+    def on_ecs(self) -> EcsService:
+        """The ECS service. Raises ValueError where the API server runs on EC2."""
+        if self.ecs is None:
+            raise ValueError("the API server does not run on ECS")
+        return self.ecs
+
+    @property
+    def on_ec2(self) -> Ec2Fleet:
+        """The EC2 fleet. Raises ValueError where the API server runs on ECS."""
+        if self.ec2 is None:
+            raise ValueError("the API server does not run on EC2")
+        return self.ec2
 
 
 class Database(Declared):

@@ -26,10 +26,10 @@ class Cache(RedisCache):
         self._or(None, super().set, key, value, timeout, version)
 
     def add(self, key: Any, value: Any, timeout: Any = 300, version: int | None = None) -> bool:
-        return bool(self._or(False, super().add, key, value, timeout, version))
+        return bool(self._or(None, super().add, key, value, timeout, version))
 
     def delete(self, key: Any, version: int | None = None) -> bool:
-        return bool(self._or(False, super().delete, key, version))
+        return bool(self._or(None, super().delete, key, version))
 
     def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
         return int(self._or(0, super().incr, key, delta, version))

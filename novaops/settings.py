@@ -193,6 +193,8 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 25
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_ROUTES = {"novaops.runbook.tasks.*": {"queue": "runs"}, "*": {"queue": "watch"}}
+# Longer than a task may take (CELERY_TASK_TIME_LIMIT), so that a living worker never loses its lease.
+RUN_LEASE_S = env_int("NOVAOPS_RUN_LEASE_S", 40, minimum=1)
 SWEEP_EVERY_S = env_int("NOVAOPS_SWEEP_EVERY_S", 5, minimum=1)
 CELERY_BEAT_SCHEDULE = {
     "sweep-runs": {"task": "novaops.runbook.tasks.sweep", "schedule": SWEEP_EVERY_S},

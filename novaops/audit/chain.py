@@ -16,8 +16,9 @@ GENESIS = "0" * 64
 # Any constant works: it only has to be the same for every writer of the chain.
 WRITER_LOCK = 4_158_201
 HASHED = (
-    "seq", "at", "actor", "actor_id", "via", "verb", "subject", "environment", "reason", "incident", "run", "detail_json",
-)  # fmt: skip
+    *("seq", "at", "actor", "actor_id", "via", "verb", "subject"),
+    *("environment", "reason", "incident", "run", "detail_json"),
+)
 SYSTEM = "system"
 BATCH = 5_000
 
@@ -118,9 +119,9 @@ def _defect(expected: int, prev_hash: str, values: tuple[Any, ...], stored_prev:
 def _rows() -> Iterator[tuple[Any, ...]]:
     columns = ", ".join((*HASHED, "prev_hash", "hash"))
     with transaction.atomic(), connection.chunked_cursor() as cursor:
-        cursor.itersize = BATCH
         cursor.execute(f"SELECT {columns} FROM audit_entry ORDER BY seq")  # noqa: S608 - columns are constants
-        yield from cursor
+        while rows := cursor.fetchmany(BATCH):
+            yield from rows
 
 
 def head() -> tuple[int, str]:

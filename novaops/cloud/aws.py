@@ -113,7 +113,5 @@ def _session(environment: Environment, role_arn: str | None, name: str) -> boto3
     sts = boto3.Session(region_name=environment.region).client("sts", config=READER)
     refresh = create_assume_role_refresher(sts, {"RoleArn": role_arn, "RoleSessionName": name})
     # Private to botocore, and the only way there is to give a session the refreshing credentials of a role.
-    core._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]
-        method="sts-assume-role", refresh_using=refresh
-    )
+    core._credentials = DeferredRefreshableCredentials(method="sts-assume-role", refresh_using=refresh)
     return boto3.Session(botocore_session=core, region_name=environment.region)

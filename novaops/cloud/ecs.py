@@ -85,3 +85,8 @@ def _deployment(found: dict[str, Any]) -> Deployment:
         failed_tasks=found.get("failedTasks", 0),
         created_at=found["createdAt"],
     )
+
+
+def primary_id(service: dict[str, Any]) -> str:
+    """The id of the PRIMARY deployment in a service as an ECS answer holds it."""
+    return _service(service).primary.id

@@ -55,7 +55,7 @@ class Precheck:
     sentence: str
 
     @classmethod
-    def require(cls, holds: bool, passed: str, failed: str) -> "Precheck":  # noqa: FBT001 - reads as a condition
+    def require(cls, holds: bool, passed: str, failed: str) -> "Precheck":
         """Passed or failed by `holds`."""
         return cls(state="passed", sentence=passed) if holds else cls(state="failed", sentence=failed)
 
@@ -168,6 +168,14 @@ class Action:
     undo: ClassVar[str]
     cool_down_s: ClassVar[int] = 0
     form: ClassVar[type[forms.Form]] = NoParameters
+
+    def applies(self, environment: Environment) -> bool:
+        """Whether the environment has what this action acts upon."""
+        return True
+
+    def targets(self, environment: Environment) -> tuple[str, ...]:
+        """The declared names that may be its target."""
+        return (environment.target(self.service),)
 
     def look(self, ctx: Context) -> dict[str, Any]:
         """Read what the plan hangs on (JSON values only). Raises an OutsideError where the outside does not answer."""

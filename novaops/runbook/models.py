@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
 
 from novaops.runbook.states import ACTIVE, FINISHED, CallOutcome, RunStatus, StepState
 
@@ -85,6 +86,8 @@ class Run(models.Model):
     next_at = models.DateTimeField()
     code_version = models.CharField(max_length=20)
     created_at = models.DateTimeField(auto_now_add=True)
+    # When a worker might begin: at the request, or at its approval.
+    queued_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 

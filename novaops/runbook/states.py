@@ -54,6 +54,7 @@ class CallOutcome(models.TextChoices):
     OK = "ok", "Accepted"
     REJECTED = "rejected", "Refused, nothing happened"
     NOT_SENT = "not_sent", "Not sent"
+    NOT_SEEN = "not_seen", "Not seen, safe to send again"
     OBSERVED = "observed", "Seen to have happened"
     UNKNOWN = "unknown", "Unknown"
 

@@ -1,0 +1,50 @@
+"""An action offered to a user in an environment: a link, or the reason why not, never hidden."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.urls import reverse
+
+from novaops.access.policy import can
+from novaops.environment import Environment
+from novaops.runbook.registry import actions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """What a button needs: `disabled_reason` is empty where the user may go on."""
+
+    action_key: str
+    title: str
+    target: str
+    risk: str
+    sentence: str
+    url: str
+    disabled_reason: str = ""
+
+
+def offer(user: User | AnonymousUser, key: str, environment: Environment, incident: int | None = None) -> Offer | None:
+    """The offer of the action `key`; None where the environment has nothing that it acts upon."""
+    action = actions[key]()
+    if not action.applies(environment):
+        return None
+    target = action.targets(environment)[0]
+    query = {"environment": environment.name, "target": target, **({"incident": incident} if incident else {})}
+    return Offer(
+        action_key=key,
+        title=action.title,
+        target=target,
+        risk=action.risk.value,
+        sentence=action.affects,
+        url=f"{reverse('runbook:new', args=[key])}?{urlencode(query)}",
+        disabled_reason=can(user, action.risk.verb, environment).sentence,
+    )
+
+
+def of_service(
+    user: User | AnonymousUser, service: str, environment: Environment, incident: int | None = None
+) -> list[Offer]:
+    """Every action on a kind of service, in the order of the catalogue."""
+    keys = sorted(key for key, action in actions.items() if action.service == service)
+    return [found for key in keys if (found := offer(user, key, environment, incident))]

@@ -1,0 +1,42 @@
+"""The worker's side of the engine: each task looks at rows and makes one step."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from celery import shared_task
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from novaops.runbook import doorbell, engine, planning
+from novaops.runbook.models import Plan, Run
+from novaops.runbook.states import DRIVEN
+
+SWEPT_AT_ONCE = 200
+# A plan nobody waits for any more is not worth resolving.
+PLAN_WANTED_S = 120
+
+
+@shared_task
+def advance(*, run_id: int, **_from_newer_senders: Any) -> None:
+    """Make one transition of a run. Delivered twice it does nothing twice: the lease decides."""
+    after_s = engine.advance(run_id)
+    if after_s is not None:
+        doorbell.ring(run_id, after_s=after_s)
+
+
+@shared_task
+def resolve_plan(*, plan_id: str, **_from_newer_senders: Any) -> None:
+    """Look at a plan's target and fill the plan."""
+    planning.resolve(Plan.objects.get(pk=plan_id))
+
+
+@shared_task
+def sweep(**_from_newer_senders: Any) -> None:
+    """Ring for every run that is due and held by nobody, and for every plan somebody waits for."""
+    free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    due = Run.objects.filter(free, status__in=DRIVEN, next_at__lte=Now())
+    for run_id in due.order_by("next_at").values_list("pk", flat=True)[:SWEPT_AT_ONCE]:
+        doorbell.ring(run_id)
+    wanted = datetime.now(UTC) - timedelta(seconds=PLAN_WANTED_S)
+    for plan_id in Plan.objects.filter(state=Plan.State.RESOLVING, created_at__gt=wanted).values_list("pk", flat=True):
+        doorbell.ring_for_plan(str(plan_id))

@@ -1,0 +1,88 @@
+"""What every transition of a run ends in: a step begun or ended, the next one, or the end of the run.
+
+Each function writes under the lease, tells pages and other apps, and records; all inside the caller's transaction.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from novaops.cloud.errors import OutsideError, Refused
+from novaops.runbook import signals
+from novaops.runbook.leases import Lease
+from novaops.runbook.models import Call, Run, Step
+from novaops.runbook.requests import announce, record
+from novaops.runbook.states import RunStatus, StepState, check_transition
+
+# In how many seconds a run is due again; OVER where no worker has anything left to do.
+After = float | None
+NOW_S = 0.0
+OVER: After = None
+LOOK_AGAIN_S = 2.0
+PREPARE_S = 60
+
+
+def step_done(run: Run, lease: Lease, step: Step, sentence: str, result: dict[str, Any]) -> After:
+    end_step(step, StepState.DONE, sentence, result=result, progress_percent=100)
+    if step.position + 1 == len(run.plan.steps):
+        return finish(run, lease, RunStatus.SUCCEEDED, sentence)
+    run.cursor = step.position + 1
+    lease.write(cursor=run.cursor, failures=0)
+    announce(run)
+    return NOW_S
+
+
+def begin_step(step: Step, now: datetime, *, timeout_s: float | None = None) -> None:
+    deadline_at = now + timedelta(seconds=timeout_s) if timeout_s else None
+    step.state, step.started_at, step.deadline_at = StepState.RUNNING, step.started_at or now, deadline_at
+    step.save(update_fields=["state", "started_at", "deadline_at"])
+
+
+def end_step(step: Step, state: StepState, sentence: str, **fields: Any) -> None:
+    now = datetime.now(UTC)
+    Step.objects.filter(pk=step.pk).update(state=state, sentence=sentence, finished_at=now, **fields)
+
+
+def fail(run: Run, lease: Lease, step: Step, sentence: str, *, effect_call: Call | None = None) -> After:
+    with transaction.atomic():
+        end_step(step, StepState.FAILED, sentence)
+        return finish(run, lease, RunStatus.FAILED, sentence, detail=named(effect_call) if effect_call else None)
+
+
+def fail_or_retry(run: Run, lease: Lease, step: Step, failure: OutsideError) -> After:
+    """Looking failed: that proves nothing about Nova, so look again until the step's deadline."""
+    began_at = step.started_at or run.started_at or run.created_at
+    deadline_at = step.deadline_at or began_at + timedelta(seconds=PREPARE_S)
+    if isinstance(failure, Refused) or datetime.now(UTC) > deadline_at:
+        return fail(run, lease, step, str(failure))
+    Step.objects.filter(pk=step.pk).update(sentence=f"{failure}; looking again")
+    return LOOK_AGAIN_S
+
+
+def cancel(run: Run, lease: Lease) -> After:
+    done = run.steps.filter(state=StepState.DONE).count()
+    sentence = f"Canceled after {done} of {run.steps.count()} steps; what was done is not undone."
+    return finish(run, lease, RunStatus.CANCELED, sentence)
+
+
+def finish(run: Run, lease: Lease, status: RunStatus, sentence: str, *, detail: dict[str, Any] | None = None) -> After:
+    with transaction.atomic():
+        move(run, lease, status, outcome=sentence, finished_at=datetime.now(UTC), lease_until=None, lease_owner="")
+        if status != RunStatus.UNKNOWN:
+            run.steps.filter(state__in=[StepState.PENDING, StepState.RUNNING]).update(state=StepState.SKIPPED)
+        announce(run)
+        signals.run_finished.send(Run, run=run)
+        record(run, f"run.{status.value}", detail={"outcome": sentence, **(detail or {})})
+    return OVER
+
+
+def move(run: Run, lease: Lease, status: RunStatus, **fields: Any) -> None:
+    check_transition(run.status, status)
+    lease.write(status=status, **fields)
+    for name, value in {"status": status, **fields}.items():
+        setattr(run, name, value)
+
+
+def named(call: Call) -> dict[str, Any]:
+    return {"operation": call.operation, "attempt": call.attempt, "step": call.step.key}

@@ -1,0 +1,203 @@
+"""From a button to a run: the catalogue, the form, the preview, the confirmation, and the run's page."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseStopPolling
+
+from novaops import environment as environments
+from novaops import live
+from novaops.access.decorators import requires
+from novaops.access.policy import Verb, can
+from novaops.runbook import doorbell, offers, planning, requests
+from novaops.runbook.action import Action
+from novaops.runbook.forms import ConfirmForm, PlaceForm, params_form
+from novaops.runbook.models import Plan, Run
+from novaops.runbook.registry import actions
+
+RUNS_A_PAGE = 25
+
+
+@require_GET
+@requires(Verb.VIEW)
+def catalogue(request: HttpRequest) -> HttpResponse:
+    """Every action, by service, as this user may use it in the environment."""
+    environment = _environment(request)
+    groups = {kind: offers.of_service(_user(request), kind, environment) for kind in environments.SERVICE_KINDS}
+    return render(request, "runbook/catalogue.html", {"environment": environment, "groups": groups})
+
+
+@require_GET
+@requires(Verb.VIEW)
+def new(request: HttpRequest, key: str) -> HttpResponse:
+    """The form of an action; what the link says is filled in."""
+    action = _action(key)
+    environment = _environment(request)
+    place = {
+        "environment": environment.name,
+        "target": request.GET.get("target") or action.targets(environment)[0],
+        "incident": request.GET.get("incident", ""),
+    }
+    return _form_page(request, action, PlaceForm(initial=place), params_form(action, None))
+
+
+@require_POST
+@requires(Verb.VIEW)
+def plan(request: HttpRequest, key: str) -> HttpResponse:
+    """Make a plan and let a worker look at the target; shows the form again where something is wrong."""
+    action, place = _action(key), PlaceForm(request.POST)
+    params = params_form(action, request.POST)
+    if not (place.is_valid() & params.is_valid()):
+        return _form_page(request, action, place, params)
+    where = place.cleaned_data
+    try:
+        made = planning.draft(
+            action,
+            where["environment"],
+            where["target"],
+            params.cleaned_data,
+            by=_user(request),
+            incident=where["incident"],
+        )
+    except planning.Invalid as failure:
+        place.add_error(failure.field if failure.field in place.fields else None, str(failure))
+        return _form_page(request, action, place, params)
+    doorbell.ring_for_plan(str(made.pk))
+    return HttpResponseRedirect(made.get_absolute_url())
+
+
+@require_GET
+@requires(Verb.VIEW)
+def preview(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What would be done, exactly; polled while a worker looks at the target."""
+    found = get_object_or_404(Plan, pk=pk)
+    if request.htmx and found.state == Plan.State.RESOLVING:  # type: ignore[attr-defined]
+        return HttpResponse(status=204)
+    template = "runbook/_preview.html" if request.htmx else "runbook/preview.html"  # type: ignore[attr-defined]
+    return render(request, template, _preview_context(request, found, ConfirmForm()))
+
+
+@require_POST
+@requires(Verb.VIEW)
+def confirm(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Start the run of a plan; asked twice it answers with the first run."""
+    found, form = get_object_or_404(Plan, pk=pk), ConfirmForm(request.POST)
+    if not form.is_valid():
+        return render(request, "runbook/preview.html", _preview_context(request, found, form))
+    try:
+        reason = form.cleaned_data["reason"]
+        run = requests.request(found, by=_user(request), reason=reason, idempotency_key=f"plan:{found.pk}")
+    except requests.NotStarted as refusal:
+        form.add_error(None, str(refusal))
+        context = _preview_context(request, found, form) | {"in_the_way": refusal.run}
+        return render(request, "runbook/preview.html", context, status=409)
+    return redirect(run)
+
+
+@require_GET
+@requires(Verb.VIEW)
+def runs(request: HttpRequest) -> HttpResponse:
+    """Runs, newest first; the filters are in the URL."""
+    wanted = {name: request.GET[name] for name in ("action", "target", "status", "incident") if request.GET.get(name)}
+    if not wanted.get("incident", "1").isdecimal():
+        raise Http404("An incident is a number.")
+    found = Run.objects.filter(environment=_environment(request).name, **wanted).select_related("requested_by")
+    page = Paginator(found, RUNS_A_PAGE).get_page(request.GET.get("page"))
+    return render(request, "runbook/runs.html", {"page_obj": page, "filters": wanted, "actions": actions})
+
+
+@require_GET
+@requires(Verb.VIEW)
+def run(request: HttpRequest, pk: int) -> HttpResponse:
+    """A run with its steps; polled until it is over."""
+    topic = live.revision(f"run:{pk}")
+    unchanged = live.unchanged(request, topic) if request.htmx else None  # type: ignore[attr-defined]
+    if unchanged:
+        return unchanged
+    found = get_object_or_404(Run.objects.select_related("plan", "requested_by"), pk=pk)
+    context = _run_context(request, found) | {"rev": topic}
+    if not request.htmx:  # type: ignore[attr-defined]
+        return render(request, "runbook/run.html", context)
+    fragment = render(request, "runbook/_run.html", context)
+    return HttpResponseStopPolling(fragment.content) if found.finished else fragment
+
+
+@require_POST
+@requires(Verb.RUN_SAFE)
+def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask that no further step of the run is begun."""
+    found = get_object_or_404(Run, pk=pk)
+    try:
+        requests.cancel(found, by=_user(request))
+    except requests.NotStarted as refusal:
+        return _run_page(request, found, str(refusal))
+    return redirect(found)
+
+
+@require_POST
+@requires(Verb.COMMAND)
+def decide(request: HttpRequest, pk: int) -> HttpResponse:
+    """A commander marks an unknown outcome as done or failed."""
+    found = get_object_or_404(Run, pk=pk)
+    happened = request.POST.get("happened") == "yes"
+    try:
+        requests.decide(found, happened=happened, by=_user(request), reason=request.POST.get("reason", ""))
+    except requests.NotStarted as refusal:
+        return _run_page(request, found, str(refusal))
+    return redirect(found)
+
+
+def _run_page(request: HttpRequest, found: Run, refusal: str) -> HttpResponse:
+    context = _run_context(request, found) | {"refusal": refusal, "reason": request.POST.get("reason", "")}
+    return render(request, "runbook/run.html", context, status=409)
+
+
+def _run_context(request: HttpRequest, found: Run) -> dict[str, Any]:
+    action, environment = actions.get(found.action), environments.get(found.environment)
+    return {
+        "run": found,
+        "steps": list(found.steps.prefetch_related("calls")),
+        "can_cancel": can(_user(request), action.risk.verb if action else Verb.COMMAND, environment),
+        "can_decide": can(_user(request), Verb.COMMAND, environment),
+    }
+
+
+def _preview_context(request: HttpRequest, found: Plan, form: ConfirmForm) -> dict[str, Any]:
+    action = _action(found.action)
+    return {
+        "plan": found,
+        "action": action,
+        "form": form,
+        "can_confirm": can(_user(request), action.risk.verb, environments.get(found.environment)),
+        "earlier": Run.objects.filter(plan=found).first(),
+    }
+
+
+def _form_page(request: HttpRequest, action: Action, place: PlaceForm, params: Any) -> HttpResponse:
+    context = {"action": action, "place": place, "params": params, "environments": environments.environments()}
+    return render(request, "runbook/new.html", context)
+
+
+def _action(key: str) -> Action:
+    if key not in actions:
+        raise Http404(f"There is no action {key!r}.")
+    return actions[key]()
+
+
+def _environment(request: HttpRequest) -> environments.Environment:
+    asked = request.GET.get("environment")
+    found = environments.get(asked) if asked else environments.default()
+    if found is None:
+        raise Http404(f"There is no environment {asked!r}.")
+    return found
+
+
+def _user(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise Http404
+    return request.user
