@@ -1,0 +1,70 @@
+"""Where everything of a sandbox is reached: its ports, and the environment variables that name its addresses."""
+
+import random
+import socket
+from pathlib import Path
+
+HOST = "127.0.0.1"
+REGION = "eu-west-1"
+# One HTTP server has everything of the simulated outside: AWS at its root, the rest under these prefixes.
+CONTROL_PREFIX = "/_sandbox"
+RPC_PREFIX = "/_rpc/main"
+RPC_BACKUP_PREFIX = "/_rpc/backup"
+SINKS_PREFIX = "/_sinks"
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on that loopback port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port(first: int = 20000, last: int = 29999) -> int:
+    """A free loopback port, outside of the range from which the system gives ports to clients."""
+    ports = random.sample(range(first, last + 1), k=last - first + 1)
+    return next(port for port in ports if is_free(port))
+
+
+def answers(port: int) -> bool:
+    """Whether something listens on that loopback port."""
+    try:
+        with socket.create_connection((HOST, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def outside(port: int) -> dict[str, str]:
+    """The addresses of the simulated outside whose HTTP server listens on `port`."""
+    base = f"http://{HOST}:{port}"
+    return {
+        "NOVAOPS_SANDBOX_URL": base + CONTROL_PREFIX,
+        "AWS_ENDPOINT_URL": base,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "NOVA_RPC_URL": base + RPC_PREFIX,
+        "NOVA_RPC_BACKUP_URL": base + RPC_BACKUP_PREFIX,
+        "NOVA_STATUS_PAGE_URL": base + SINKS_PREFIX + "/status",
+        "SLACK_API_URL": base + SINKS_PREFIX + "/slack/api/",
+        "PAGERDUTY_API_URL": base + SINKS_PREFIX + "/pagerduty",
+        "STATUSPAGE_API_URL": base + SINKS_PREFIX + "/statuspage/v1",
+    }
+
+
+def own(root: Path, *, database_url: str, redis_url: str, secret_key: str, url: str) -> dict[str, str]:
+    """The settings of NovaOps itself in a sandbox. `root` is the directory of this project."""
+    return {
+        "NOVAOPS_SECRET_KEY": secret_key,
+        "NOVAOPS_HOSTS": f"{HOST},localhost",
+        "NOVAOPS_NOVA_TOML": str(root / "nova.toml"),
+        "NOVAOPS_URL": url,
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+    }

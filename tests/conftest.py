@@ -1,0 +1,132 @@
+"""The fixtures every test may use: the simulated Nova, users by role, signed-in clients."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+from django.contrib.auth.models import Group, User
+from django.core.cache import cache
+from django.db.backends.postgresql.operations import DatabaseOperations
+from django.test import Client
+
+from tests.servers import Nova, nova_key
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """Let tests with real transactions empty the audit table behind them, which its trigger refuses everybody else."""
+    plain = DatabaseOperations.sql_flush
+
+    def without_triggers(self: DatabaseOperations, *args: Any, **options: Any) -> list[str]:
+        statements = plain(self, *args, **options)
+        return ["SET LOCAL session_replication_role = replica", *statements] if statements else []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "sql_flush", without_triggers)
+        yield
+
+
+@pytest.fixture(scope="session")
+def nova(request: pytest.FixtureRequest) -> Nova:
+    """This worker's simulated Nova; nothing of it runs before a fixture below asks."""
+    return request.config.stash[nova_key]
+
+
+@pytest.fixture(scope="session")
+def _nova_database_server(nova: Nova) -> None:
+    nova.start_database()
+
+
+@pytest.fixture
+def nova_database(nova: Nova, _nova_database_server: None) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to Nova's own database, seeded, as its owner."""
+    from novaops.sandbox import seed
+
+    seed.nova_database(os.environ["NOVA_DATABASE_URL"], fresh=True)
+    with psycopg.connect(os.environ["NOVA_DATABASE_URL"], autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def nova_redis(nova: Nova) -> Iterator["redis.Redis"]:
+    """A client of Nova's own Redis, empty."""
+    nova.start_redis()
+    with redis.Redis.from_url(os.environ["NOVA_REDIS_URL"]) as client:
+        client.flushall()
+        client.config_resetstat()
+        yield client
+
+
+@pytest.fixture(scope="session")
+def sandbox(nova: Nova, _nova_database_server: None) -> Nova:
+    """The running simulated AWS of this worker, with Nova's database and Redis behind it."""
+    from novaops.sandbox import seed
+
+    nova.start_redis()
+    seed.nova_database(os.environ["NOVA_DATABASE_URL"], fresh=True)
+    nova.start_server()
+    return nova
+
+
+@pytest.fixture
+def aws(sandbox: Nova) -> Nova:
+    """The simulated AWS in its seeded, calm state."""
+    sandbox.reset()
+    return sandbox
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def user_with_role(db: None) -> Callable[[str, str], User]:
+    """Makes users: `user_with_role("commander", "grace")`."""
+
+    def make(role: str, username: str) -> User:
+        user = User.objects.create_user(username)
+        user.groups.add(Group.objects.get_or_create(name=role)[0])
+        return user
+
+    return make
+
+
+@pytest.fixture
+def viewer(user_with_role: Callable[[str, str], User]) -> User:
+    return user_with_role("viewer", "viewer")
+
+
+@pytest.fixture
+def responder(user_with_role: Callable[[str, str], User]) -> User:
+    return user_with_role("responder", "responder")
+
+
+@pytest.fixture
+def commander(user_with_role: Callable[[str, str], User]) -> User:
+    return user_with_role("commander", "commander")
+
+
+@pytest.fixture
+def commander2(user_with_role: Callable[[str, str], User]) -> User:
+    return user_with_role("commander", "commander2")
+
+
+@pytest.fixture
+def admin(user_with_role: Callable[[str, str], User]) -> User:
+    return user_with_role("admin", "admin")
+
+
+@pytest.fixture
+def client_of() -> Callable[[User], Client]:
+    """Makes a client signed in as that user: `client_of(viewer).get("/")`."""
+
+    def sign_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return sign_in

@@ -1,0 +1,172 @@
+"""The real servers behind the tests: one PostgreSQL and Redis a run, and for each worker its own simulated Nova.
+
+A pytest plugin (`-p tests.servers` in pyproject.toml), because the addresses must be in the environment before Django
+reads its settings. The controller starts what all share; xdist's workers find it through the environment.
+"""
+
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from novaops.sandbox import addresses
+from novaops.sandbox.child import Child
+from novaops.sandbox.embedded import PostgreSQL, Redis
+
+ROOT = Path(__file__).resolve().parent.parent
+DIRECTORY_VARIABLE = "NOVAOPS_TEST_DIRECTORY"
+PORTS_PER_WORKER = 200
+# What a developer's shell may carry from elsewhere must not reach the tests.
+FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "NOVAOPS_PROXY_COUNT")
+
+
+def worker_name() -> str:
+    """xdist's name of this process (`gw0`); `gw0` too where the tests run in one process."""
+    return os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+
+
+class Shared:
+    """The PostgreSQL and the Redis that all workers of a run share, and the directory of everything."""
+
+    def __init__(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="novaops-tests-"))
+        self.directory.chmod(0o711)
+        self.postgresql = PostgreSQL(
+            "postgresql",
+            self.directory / "pg",
+            self.directory / "postgresql.log",
+            max_connections=200,
+            durable=False,
+        )
+        port = addresses.free_port(19000, 19999)
+        self.redis = Redis("redis", self.directory / "redis", self.directory / "redis.log", port=port, durable=False)
+
+    def start(self) -> None:
+        self.redis.start()
+        self.postgresql.start()
+        self.postgresql.wait_ready()
+        self.postgresql.ensure_database("novaops", "novaops", may_create_databases=True)
+        with psycopg.connect(self.postgresql.dsn("postgres"), autocommit=True) as connection:
+            connection.execute("GRANT SET ON PARAMETER session_replication_role TO novaops")
+        self.redis.wait_ready()
+        os.environ[DIRECTORY_VARIABLE] = str(self.directory)
+        os.environ["DATABASE_URL"] = self.postgresql.dsn("novaops", "novaops")
+        os.environ["NOVAOPS_TEST_REDIS_PORT"] = str(self.redis.port)
+        os.environ["NOVAOPS_SECRET_KEY"] = secrets.token_urlsafe(48)
+
+    def stop(self) -> None:
+        self.postgresql.stop()
+        self.postgresql.remove()
+        self.redis.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Nova:
+    """A worker's own simulated Nova: its database, its Redis and the simulated AWS, started when a test asks."""
+
+    def __init__(self) -> None:
+        number = int(worker_name().removeprefix("gw"))
+        first = 20000 + number * PORTS_PER_WORKER
+        self.directory = Path(os.environ[DIRECTORY_VARIABLE]) / worker_name()
+        self.directory.mkdir(mode=0o711, exist_ok=True)
+        self.number = number
+        self.port = addresses.free_port(first, first + PORTS_PER_WORKER // 2 - 1)
+        redis_port = addresses.free_port(first + PORTS_PER_WORKER // 2, first + PORTS_PER_WORKER - 1)
+        self.postgresql = PostgreSQL(
+            "nova-postgresql",
+            self.directory / "pg",
+            self.directory / "nova-postgresql.log",
+            max_connections=60,
+            durable=False,
+        )
+        self.redis = Redis(
+            "nova-redis",
+            self.directory / "redis",
+            self.directory / "nova-redis.log",
+            port=redis_port,
+            maxmemory="8mb",
+            durable=False,
+        )
+        arguments = ["--port", str(self.port), "--journal", str(self.directory / "world.jsonl")]
+        self.server = Child(
+            name="simulated AWS",
+            argv=[sys.executable, "-m", "novaops.sandbox.serve", *arguments],
+            log=self.directory / "aws.log",
+            ready=lambda: addresses.answers(self.port),
+            cwd=ROOT,
+        )
+
+    def set_environment(self) -> None:
+        """Point every address in the environment to this worker's servers."""
+        for name in FOREIGN:
+            os.environ.pop(name, None)
+        postmortems = self.directory / "postmortems"
+        postmortems.mkdir(parents=True, exist_ok=True)
+        os.environ.update(addresses.outside(self.port))
+        os.environ.update(
+            addresses.own(
+                ROOT,
+                database_url=os.environ["DATABASE_URL"],
+                redis_url=f"redis://127.0.0.1:{os.environ['NOVAOPS_TEST_REDIS_PORT']}/{self.number}",
+                secret_key=os.environ["NOVAOPS_SECRET_KEY"],
+                url="http://localhost",
+            )
+        )
+        os.environ["NOVA_DATABASE_URL"] = self.postgresql.dsn("nova", "nova")
+        os.environ["NOVA_REDIS_URL"] = self.redis.url()
+        os.environ["NOVAOPS_POSTMORTEM_ROOT"] = str(postmortems)
+        os.environ["NOVAOPS_STATIC_ROOT"] = str(self.directory / "static")
+
+    def start_database(self) -> None:
+        if self.postgresql.child.alive:
+            return
+        self.postgresql.start()
+        self.postgresql.wait_ready()
+        self.postgresql.ensure_database("nova", "nova")
+
+    def start_redis(self) -> None:
+        if not self.redis.child.alive:
+            self.redis.start()
+            self.redis.wait_ready()
+
+    def start_server(self) -> None:
+        if not self.server.alive:
+            self.server.start()
+            self.server.wait_ready()
+
+    def reset(self) -> None:
+        """Put the simulated world back to the seeded calm one."""
+        request = urllib.request.Request(f"{os.environ['NOVAOPS_SANDBOX_URL']}/reset", data=b"{}", method="POST")
+        request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            answer.read()
+
+    def stop(self) -> None:
+        self.server.stop()
+        self.redis.stop()
+        self.postgresql.stop()
+        self.postgresql.remove()
+
+
+shared_key = pytest.StashKey[Shared]()
+nova_key = pytest.StashKey[Nova]()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
+    """Start what all tests share and set the environment, before pytest-django reads the settings."""
+    if DIRECTORY_VARIABLE not in os.environ:
+        early_config.stash[shared_key] = Shared()
+        early_config.add_cleanup(early_config.stash[shared_key].stop)
+        early_config.stash[shared_key].start()
+    early_config.stash[nova_key] = Nova()
+    early_config.add_cleanup(early_config.stash[nova_key].stop)
+    early_config.stash[nova_key].set_environment()
+    yield
