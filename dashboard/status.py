@@ -1,0 +1,72 @@
+"""The one status vocabulary: nothing else in NovaOps names, draws or colours a state."""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """How a service, an alert, a run or the whole of Nova is. Each has its own word, shape and fill; colour comes third."""
+
+    OK = "ok"
+    WARN = "warn"
+    CRIT = "crit"
+    UNKNOWN = "unknown"
+    STALE = "stale"
+    MAINT = "maint"
+    RUN = "run"
+    APPROVE = "approve"
+
+    @property
+    def word(self) -> str:
+        """What a reader sees and a screen reader says."""
+        return WORDS[self]
+
+    @property
+    def icon(self) -> str:
+        """The octicon that stands beside the word."""
+        return ICONS[self]
+
+
+WORDS = {
+    State.OK: "Healthy",
+    State.WARN: "Degraded",
+    State.CRIT: "Critical",
+    State.UNKNOWN: "No data",
+    State.STALE: "Stale",
+    State.MAINT: "Maintenance",
+    State.RUN: "Running",
+    State.APPROVE: "Needs approval",
+}
+ICONS = {
+    State.OK: "check-circle-fill",
+    State.WARN: "alert-fill",
+    State.CRIT: "stop",
+    State.UNKNOWN: "question",
+    State.STALE: "clock",
+    State.MAINT: "tools",
+    State.RUN: "sync",
+    State.APPROVE: "shield-lock",
+}
+# How the status of a run looks, and its own word.
+RUNS = {
+    "awaiting_approval": (State.APPROVE, "Needs approval"),
+    "queued": (State.RUN, "Queued"),
+    "running": (State.RUN, "Running"),
+    "verifying": (State.RUN, "Verifying"),
+    "succeeded": (State.OK, "Succeeded"),
+    "failed": (State.CRIT, "Failed"),
+    "canceled": (State.UNKNOWN, "Canceled"),
+    "expired": (State.UNKNOWN, "Expired"),
+    "unknown": (State.WARN, "Outcome unknown"),
+}
+# The mark before a step of a run, a precheck or a step of the checklist: its icon and what a screen reader says.
+MARKS = {
+    "pending": ("circle", "to do"),
+    "running": ("sync", "running"),
+    "done": ("check", "done"),
+    "passed": ("check", "passed"),
+    "failed": ("x", "failed"),
+    "warning": ("alert", "warning"),
+    "unknown": ("question", "outcome unknown"),
+    "skipped": ("skip", "skipped"),
+    "overridden": ("law", "overridden"),
+}

@@ -1,0 +1,206 @@
+/* What every page does: tell whether it is live, announce changes of state, shortcuts, display choices, copy, hold. */
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const one = (selector, within = document) => within.querySelector(selector);
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const OFFLINE = "No connection to NovaOps: actions wait until the page is live again.";
+
+  // A poll never overwrites what is being typed, nor folds what the reader unfolded.
+  Idiomorph.defaults.ignoreActiveValue = true;
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.matches("details, dialog"));
+
+  const say = (words) => {
+    one("#announcer").textContent = words;
+  };
+  const toast = (words) => {
+    const box = document.createElement("p");
+    box.textContent = words;
+    one("#toast").replaceChildren(box);
+  };
+  new MutationObserver(() => {
+    const shown = one("#toast").firstElementChild;
+    if (shown) setTimeout(() => shown.remove(), 10000);
+  }).observe(one("#toast"), { childList: true });
+
+  // Live, Reconnecting, Offline.
+  const WORDS = { live: "Live", reconnecting: "Reconnecting", offline: "Offline" };
+  let failures = 0;
+  const showLive = (state) => {
+    const pill = one("#live");
+    if (!pill || root.dataset.live === state) return;
+    const before = root.dataset.live;
+    root.dataset.live = pill.dataset.live = state;
+    pill.hidden = false;
+    one("span", pill).textContent = WORDS[state];
+    if (before) (state === "live" ? say : toast)(state === "live" ? "Live again" : OFFLINE);
+    lockActions();
+  };
+  const judge = () => showLive(!navigator.onLine || failures > 5 ? "offline" : failures > 1 ? "reconnecting" : "live");
+  const away = () => root.dataset.live && root.dataset.live !== "live";
+  const lockActions = () =>
+    all("[data-act]").forEach((action) => {
+      action.title = action.dataset.refused || (away() ? OFFLINE : "");
+      if (action.title) action.setAttribute("aria-disabled", "true");
+      else action.removeAttribute("aria-disabled");
+    });
+  const refresh = () => all("[data-poll]").forEach((region) => htmx.trigger(region, "refresh"));
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (!detail.elt.matches("[data-poll]")) return;
+    failures = detail.successful ? 0 : failures + 1;
+    judge();
+  });
+  document.addEventListener("visibilitychange", () => document.hidden || refresh());
+  addEventListener("offline", judge);
+  addEventListener("online", () => (judge(), refresh()));
+  for (const kind of ["click", "submit"])
+    document.addEventListener(
+      kind,
+      (event) => {
+        const action = (event.submitter || event.target).closest("[data-act]");
+        if (action?.getAttribute("aria-disabled") !== "true") return;
+        event.preventDefault();
+        event.stopPropagation();
+        toast(action.dataset.refused || OFFLINE);
+      },
+      true,
+    );
+
+  // What changed: the title, the icon of the tab, one polite sentence at most every five seconds.
+  const title = document.title;
+  const SIGNS = { crit: "✖", warn: "▲", unknown: "?" };
+  const states = () => new Map(all("[data-announce]").map((tile) => [tile.dataset.announce, tile.dataset.word]));
+  let known = states();
+  let unsaid = [];
+  let lastSaid = -Infinity;
+  const flush = () => {
+    if (!unsaid.length) return;
+    lastSaid = performance.now();
+    say(unsaid.join(". "));
+    unsaid = [];
+  };
+  const announce = () => {
+    const now = states();
+    const changed = [...now].filter(([name, word]) => known.has(name) && known.get(name) !== word);
+    if (!unsaid.length && changed.length) setTimeout(flush, Math.max(0, lastSaid + 5000 - performance.now()));
+    unsaid.push(...changed.map(([name, word]) => `${name}: ${known.get(name)} → ${word}`));
+    known = now;
+  };
+  const dress = () => {
+    const state = one("[data-verdict]")?.dataset.verdict;
+    if (!state) return;
+    const count = all(`[data-announce][data-state="${state}"]`).length;
+    document.title = SIGNS[state] ? `${SIGNS[state]} ${count || ""} · ${title}`.replace("  ", " ") : title;
+    const tab = one("#favicon");
+    const wanted = tab.dataset[state] || tab.dataset.unknown;
+    if (tab.getAttribute("href") !== wanted) tab.setAttribute("href", wanted);
+  };
+  document.addEventListener("htmx:afterSettle", () => {
+    announce();
+    dress();
+    if (away()) lockActions();
+    if (one("#live") && !one("[data-poll]")) one("#live").hidden = true;
+  });
+
+  // Time: the clock runs on the server's time; every time tells the local one when pointed at.
+  const clock = one("#clock");
+  if (clock) {
+    const ahead = Date.parse(clock.dateTime) - Date.now();
+    setInterval(() => {
+      const now = new Date(Date.now() + ahead);
+      clock.textContent = `${now.toISOString().slice(11, 19)} UTC`;
+      clock.title = `Here: ${now.toLocaleString()}`;
+    }, 1000);
+  }
+  document.addEventListener("mouseover", ({ target }) => {
+    const time = target.closest?.("main time[datetime]");
+    if (time && !time.title.includes("here")) time.title += ` · here: ${new Date(time.dateTime).toLocaleString()}`;
+  });
+
+  // Display choices.
+  const form = one("#display form");
+  if (form) {
+    for (const field of form.elements) {
+      if (field.type === "radio") field.checked = (root.dataset[field.name] || "") === field.value;
+      if (field.type === "checkbox") field.checked = root.dataset[field.name] === field.value;
+    }
+    form.addEventListener("change", () => {
+      const chosen = Object.fromEntries([...new FormData(form)].filter(([, value]) => value));
+      ["theme", "cvd", "density", "keys"].forEach((name) => delete root.dataset[name]);
+      Object.assign(root.dataset, chosen);
+      try {
+        localStorage.setItem("display", JSON.stringify(chosen));
+      } catch {
+        toast("This browser keeps nothing: the choice holds for this page only.");
+      }
+    });
+  }
+
+  // Keys: never while typing, never one that executes something.
+  let prefix = 0;
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") all(".menu[open]").forEach((menu) => (menu.open = false));
+    const typing = event.target.closest?.("input, select, textarea, [contenteditable], dialog");
+    if (typing || event.metaKey || event.ctrlKey || event.altKey || root.dataset.keys === "off") return;
+    const follows = performance.now() - prefix < 1000;
+    prefix = 0;
+    if (follows) one(`[data-key="${CSS.escape(event.key)}"]`)?.click();
+    else if (event.key === "g") prefix = performance.now();
+    else if (event.key === "?") one("#display")?.showModal();
+    else if (event.key === "/" && one("[data-search]")) {
+      event.preventDefault();
+      one("[data-search]").focus();
+    }
+  });
+
+  // Buttons that only make sense with JavaScript.
+  document.addEventListener("click", async ({ target }) => {
+    all(".menu[open]").forEach((menu) => menu.contains(target) || (menu.open = false));
+    const opener = target.closest("[data-opens]");
+    if (opener) one(`#${opener.dataset.opens}`).showModal();
+    const copier = target.closest("[data-copy]");
+    if (!copier) return;
+    const source = one("code", copier.closest(".cli"));
+    getSelection().selectAllChildren(source);
+    try {
+      await navigator.clipboard.writeText(source.textContent);
+      say("Copied");
+      one("span", copier).textContent = "Copied";
+    } catch {
+      say("Selected: copy it with the keyboard");
+    }
+  });
+
+  // A destructive button under a finger must be held; keyboard and mouse have the typed name instead.
+  let held = null;
+  const release = () => {
+    clearTimeout(held?.timer);
+    held?.button.classList.remove("holding");
+    held = null;
+  };
+  document.addEventListener("pointerdown", ({ target, pointerType }) => {
+    const button = target.closest?.("[data-hold]");
+    if (!button || pointerType !== "touch") return;
+    button.dataset.touched = "";
+    button.classList.add("holding");
+    const done = () => {
+      const field = button.form?.elements[button.dataset.holdFills];
+      if (field) field.value = button.dataset.hold;
+      button.dataset.touched = "held";
+      release();
+      button.form?.requestSubmit(button);
+    };
+    held = { button, timer: setTimeout(done, 1500) };
+  });
+  for (const kind of ["pointerup", "pointercancel"]) document.addEventListener(kind, release);
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-hold]");
+    if (button?.dataset.touched === undefined) return;
+    event.preventDefault();
+    if (!button.dataset.touched) toast("Hold the button for a moment to confirm.");
+    delete button.dataset.touched;
+  });
+
+  dress();
+  if (one("[data-poll]")) judge();
+})();
