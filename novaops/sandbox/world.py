@@ -19,12 +19,17 @@ class World:
     """
 
     def __init__(self, *, seed: int = 1, factor: float = DEFAULT_FACTOR) -> None:
-        self.factor = factor
         self.lock = threading.RLock()
+        self._frozen: datetime | None = None
+        self.reset(seed=seed, factor=factor)
+
+    def reset(self, *, seed: int, factor: float) -> None:
+        """Forget everything that was to happen, and draw the same identifiers again."""
+        self.seed = seed
+        self.factor = factor
         self._random = random.Random(seed)  # noqa: S311 - a reproducible world, not a secret
         self._due: list[tuple[datetime, int, Callable[[], None]]] = []
         self._order = itertools.count()
-        self._frozen: datetime | None = None
 
     def now(self) -> datetime:
         """The world's time, aware UTC: the real time, but inside `at` and inside a scheduled change."""
@@ -61,6 +66,11 @@ class World:
         """A reproducible identifier of `length` hexadecimal digits."""
         with self.lock:
             return f"{self._random.getrandbits(4 * length):0{length}x}"
+
+    def digits(self, length: int) -> str:
+        """A reproducible identifier of `length` decimal digits, not starting with 0."""
+        with self.lock:
+            return str(self._random.randrange(10 ** (length - 1), 10**length))
 
     def jitter(self, value: float, share: float = 0.05) -> float:
         """`value`, give or take a reproducible share of it."""

@@ -1,0 +1,71 @@
+"""What Nova's real database and real Redis say of themselves, where the sandbox has them; asked with short timeouts."""
+
+import logging
+import os
+from typing import Any
+
+import psycopg
+import redis
+
+from novaops.sandbox.load import RedisFigures
+
+TIMEOUT_S = 1
+log = logging.getLogger(__name__)
+
+
+def connections() -> int | None:
+    """How many are connected to Nova's database, this question not counted; None where it cannot be asked."""
+    dsn = os.environ.get("NOVA_DATABASE_URL")
+    if not dsn:
+        return None
+    try:
+        with psycopg.connect(dsn, connect_timeout=TIMEOUT_S, options="-c statement_timeout=1000") as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            ).fetchone()
+    except psycopg.Error as failure:
+        log.warning("Nova's database was not asked: %s", failure)
+        return None
+    return int(row[0]) if row else None
+
+
+class Redis:
+    """Nova's Redis, asked again and again: its counters become differences."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, int] = {}
+        self._client: redis.Redis | None = None
+
+    def figures(self) -> RedisFigures | None:
+        """What happened since the last time it was asked; None where it cannot be."""
+        try:
+            info = self._info()
+        except redis.RedisError as failure:
+            log.warning("Nova's Redis was not asked: %s", failure)
+            return None
+        if info is None:
+            return None
+        limit = info.get("maxmemory") or info["total_system_memory"]
+        return RedisFigures(
+            memory_percent=100 * info["used_memory"] / limit,
+            connections=info["connected_clients"],
+            evictions=self._since(info, "evicted_keys"),
+            hits=self._since(info, "keyspace_hits"),
+            misses=self._since(info, "keyspace_misses"),
+        )
+
+    def _info(self) -> dict[str, Any] | None:
+        url = os.environ.get("NOVA_REDIS_URL")
+        if not url:
+            return None
+        if self._client is None:
+            self._client = redis.Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
+        info: dict[str, Any] = self._client.info()
+        return info
+
+    def _since(self, info: dict[str, Any], counter: str) -> int:
+        now = int(info[counter])
+        before = self._before.get(counter, now)
+        self._before[counter] = now
+        # A Redis that was restarted counts from nought again.
+        return now - before if now >= before else now

@@ -1,0 +1,155 @@
+"""What can go wrong with the simulated Nova: each scenario makes it ill and knows when it is well again."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+from novaops.sandbox.aws import ecs
+from novaops.sandbox.aws.ecs_model import Task, store
+from novaops.sandbox.world import world
+
+
+class UnknownScenarioError(ValueError):
+    """There is no scenario of that name; the message says which there are."""
+
+
+@dataclass
+class Ailments:
+    """What is wrong in the world now; metrics, processes and logs follow it. Tasks are named by their id."""
+
+    runaway: set[str] = field(default_factory=set)
+    hung: set[str] = field(default_factory=set)
+
+    def clear(self) -> None:
+        """Nothing is wrong."""
+        self.runaway.clear()
+        self.hung.clear()
+
+
+ailments = Ailments()
+
+
+class Scenario:
+    """One illness. `start` makes the world ill, `watch` notices that it is over and says by what, `stop` cleans up."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init__(self) -> None:
+        self.started_at = world.now()
+        self.state = "active"
+        self.by: str | None = None
+        self.ended_at: datetime | None = None
+
+    def start(self) -> None:
+        """Make the world ill."""
+
+    def watch(self) -> None:
+        """Look at the world after it moved on, and `end` where the illness is over."""
+
+    def stop(self) -> None:
+        """Undo what the world would not undo by itself: another scenario starts."""
+
+    def end(self, by: str) -> None:
+        """It is over, for good."""
+        self.state, self.by, self.ended_at = "ended", by, world.now()
+
+
+class Calm(Scenario):
+    """All is well."""
+
+    name = "calm"
+    title = "Calm: Nova is healthy"
+
+
+class HighCpu(Scenario):
+    """Every API task that runs now has a runaway worker. New tasks have none: a restart ends it.
+
+    Scaling out brings the average below the alert's threshold while the sick tasks still run: `relieved`.
+    """
+
+    name = "high-cpu"
+    title = "High CPU on the API server"
+    enough = 80.0
+
+    def start(self) -> None:
+        ailments.runaway = {task.id for task in _running(ecs.API)}
+
+    def watch(self) -> None:
+        running = _running(ecs.API)
+        sick = [task for task in running if task.id in ailments.runaway]
+        ailments.runaway = {task.id for task in sick}
+        if not sick:
+            self.end("The tasks with a runaway worker were replaced.")
+            return
+        well = sum(task.healthy for task in running if task.id not in ailments.runaway)
+        relieved = well > 0 and 96 * len(sick) / (len(sick) + well) < self.enough - 8
+        self.state = "relieved" if relieved else "active"
+        self.by = "More tasks share the load." if relieved else None
+
+
+class EventLag(Scenario):
+    """The event processor hangs: its cursor stands still while the ledger moves on. A new task goes on."""
+
+    name = "event-lag"
+    title = "Event processor hangs, events lag behind"
+
+    def start(self) -> None:
+        ailments.hung = {task.id for task in _unstopped(ecs.PROCESSOR)}
+
+    def watch(self) -> None:
+        ailments.hung &= {task.id for task in _unstopped(ecs.PROCESSOR)}
+        if not ailments.hung:
+            self.end("The processor's task was replaced.")
+
+
+def _service_tasks(name: str) -> list[Task]:
+    service = store.services.get((ecs.CLUSTER, name))
+    return service.tasks if service else []
+
+
+def _running(name: str) -> list[Task]:
+    return [task for task in _service_tasks(name) if task.last_status == "RUNNING"]
+
+
+def _unstopped(name: str) -> list[Task]:
+    return [task for task in _service_tasks(name) if task.last_status != "STOPPED"]
+
+
+SCENARIOS: dict[str, type[Scenario]] = {kind.name: kind for kind in (Calm, HighCpu, EventLag)}
+
+
+class Stage:
+    """The scenario that plays now."""
+
+    def __init__(self) -> None:
+        self.current: Scenario = Calm()
+
+    def play(self, name: str) -> None:
+        """Stop the scenario that plays and start another. Raises UnknownScenarioError."""
+        if name not in SCENARIOS:
+            raise UnknownScenarioError(f"There is no scenario {name!r}: use one of {', '.join(SCENARIOS)}.")
+        self.current.stop()
+        ailments.clear()
+        self.current = SCENARIOS[name]()
+        self.current.start()
+
+    def watch(self) -> None:
+        """Let the scenario look at the world, until it has ended."""
+        if self.current.state != "ended":
+            self.current.watch()
+
+    def described(self) -> dict[str, Any]:
+        """What plays, since when, and whether and by what it ended."""
+        now = self.current
+        return {
+            "scenario": now.name,
+            "started_at": now.started_at.isoformat(),
+            "state": now.state,
+            "by": now.by,
+            "ended_at": now.ended_at.isoformat() if now.ended_at else None,
+            "scenarios": [{"name": kind.name, "title": kind.title} for kind in SCENARIOS.values()],
+        }
+
+
+stage = Stage()

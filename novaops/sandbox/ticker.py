@@ -1,0 +1,167 @@
+"""The ticker: lets the simulated world move on, and writes its metrics and log lines at regular times."""
+
+import json
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from novaops.sandbox import figures, load
+from novaops.sandbox.aws import alarms, ecs, elbv2, logs
+from novaops.sandbox.aws.ecs_model import Task, store
+from novaops.sandbox.aws.metrics import Key, metrics, point
+from novaops.sandbox.processes import processes
+from novaops.sandbox.scenarios import ailments, stage
+from novaops.sandbox.world import world
+
+SAMPLE_S = 5
+HISTORY_STEP_S = 60
+HISTORY = timedelta(hours=3)
+BEAT_S = 0.1
+COMPACT_EVERY_S = 600
+LINES_PER_SAMPLE = 3
+CACHE_NODES = ("nova-cache-001", "nova-cache-002")
+PATHS = ("/v1/rewards", "/v1/balance", "/v1/claims", "/v1/me")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the real database and Redis said just before a sample; None where they are modelled."""
+
+    connections: int | None = None
+    redis: load.RedisFigures | None = None
+
+
+def _running(service: str) -> list[Task]:
+    known = store.services.get((ecs.CLUSTER, service))
+    return known.running() if known else []
+
+
+def api_state() -> load.Api:
+    """The API server as the load model sees it."""
+    states = elbv2.states(elbv2.TARGET_GROUP_ARN)
+    serving = [task for task in _running(ecs.API) if task.healthy or task.id in ailments.runaway]
+    return load.Api(
+        tuple(task.id in ailments.runaway for task in serving), states.count("healthy"), states.count("unhealthy")
+    )
+
+
+def sample(at: datetime, interval_s: float, asked: Asked) -> None:
+    """Write every metric of the moment."""
+    moment = at.timestamp()
+    noise, state = load.noise_at(world.seed, moment), api_state()
+
+    def put(namespace: str, values: load.Values, unit: str = "None", **dimensions: str) -> None:
+        for name, numbers in values.items():
+            key: Key = (namespace, name, frozenset(dimensions.items()))
+            metrics.put(key, moment, point(numbers), unit)
+
+    put("AWS/ECS", load.ecs_api(state, moment, noise), "Percent", ClusterName=ecs.CLUSTER, ServiceName=ecs.API)
+    processor = load.ecs_processor(len(_running(ecs.PROCESSOR)), noise)
+    put("AWS/ECS", processor, "Percent", ClusterName=ecs.CLUSTER, ServiceName=ecs.PROCESSOR)
+    traffic = load.balancer(state, moment, interval_s, noise)
+    groups = {"LoadBalancer": elbv2.LOAD_BALANCER, "TargetGroup": elbv2.TARGET_GROUP}
+    put("AWS/ApplicationELB", traffic, LoadBalancer=elbv2.LOAD_BALANCER)
+    put("AWS/ApplicationELB", traffic | load.hosts(state), **groups)
+    database = load.database(len(state.runaway), asked.connections, noise, up=True)
+    put("AWS/RDS", database, DBInstanceIdentifier="nova-db")
+    cache = asked.redis or load.modelled_redis(interval_s, noise)
+    for name in CACHE_NODES:
+        put(
+            "AWS/ElastiCache",
+            load.cache_node(cache, noise, primary=name == CACHE_NODES[0], name=name),
+            CacheClusterId=name,
+        )
+
+
+def write_lines(at: datetime) -> None:
+    """Write a few lines of the API server's log."""
+    noise = load.noise_at(world.seed, at.timestamp())
+    tasks = _running(ecs.API)
+    for n in range(LINES_PER_SAMPLE if tasks else 0):
+        task = tasks[int((noise(f"line{n}") + 1) * 997) % len(tasks)]
+        logs.write(
+            logs.API_GROUP, f"api/api/{task.id}", _line(task, noise(f"took{n}"), n), int(at.timestamp() * 1000) + n
+        )
+
+
+def _line(task: Task, chance: float, n: int) -> str:
+    sick = task.id in ailments.runaway
+    took_ms = round((1600 if sick else 45) * (1.2 + chance))
+    status = 503 if sick and chance > 0.6 else 200
+    level = "error" if status == 503 else "warning" if sick else "info"
+    text = "worker thread busy for 1500 ms, event loop is late" if sick and n == 0 else "request"
+    path = PATHS[int((chance + 1) * 499) % len(PATHS)]
+    return json.dumps({"level": level, "message": text, "path": path, "status": status, "duration_ms": took_ms})
+
+
+class Ticker:
+    """Brings the world from one moment to the next; each sample is written at a whole multiple of five seconds."""
+
+    def __init__(self) -> None:
+        self._next = datetime.now(UTC)
+        self._redis = figures.Redis()
+        self._stopping = threading.Event()
+        self._compacted = time.monotonic()
+
+    def begin(self, at: datetime) -> None:
+        """Write the calm hours before `at`, and go on from there."""
+        first = at.timestamp() // HISTORY_STEP_S * HISTORY_STEP_S
+        for n in range(int(HISTORY.total_seconds()) // HISTORY_STEP_S, 0, -1):
+            sample(datetime.fromtimestamp(first - n * HISTORY_STEP_S, UTC), HISTORY_STEP_S, Asked())
+        self._next = datetime.fromtimestamp((at.timestamp() // SAMPLE_S + 1) * SAMPLE_S, UTC)
+
+    def catch_up(self, until: datetime, *, worth_from: datetime) -> None:
+        """Replay: move the world on to `until`, with modelled metrics where they are not older than `worth_from`."""
+        self._next = max(self._next, datetime.fromtimestamp(worth_from.timestamp() // SAMPLE_S * SAMPLE_S, UTC))
+        while self._next <= until:
+            with world.at(self._next):
+                world.advance()
+                stage.watch()
+                sample(self._next, SAMPLE_S, Asked())
+            self._next += timedelta(seconds=SAMPLE_S)
+        with world.at(until):
+            world.advance()
+            stage.watch()
+
+    def beat(self) -> None:
+        """Let the world move on to now."""
+        asked = Asked(figures.connections(), self._redis.figures()) if datetime.now(UTC) >= self._next else None
+        with world.lock:
+            now = datetime.now(UTC)
+            if asked and now >= self._next:
+                self._sample(now, asked)
+            with world.at(now):
+                world.advance()
+                stage.watch()
+        processes.keep_in_step()
+
+    def _sample(self, now: datetime, asked: Asked) -> None:
+        with world.at(self._next):
+            world.advance()
+            stage.watch()
+            sample(self._next, SAMPLE_S, asked)
+            write_lines(self._next)
+            alarms.evaluate()
+        # After a pause of the machine the missed samples stay missing, as in a real outage of a metric's source.
+        self._next = datetime.fromtimestamp((now.timestamp() // SAMPLE_S + 1) * SAMPLE_S, UTC)
+        if time.monotonic() - self._compacted > COMPACT_EVERY_S:
+            metrics.compact(now.timestamp())
+            self._compacted = time.monotonic()
+
+    def run(self) -> None:
+        """Beat until stopped."""
+        while not self._stopping.wait(BEAT_S):
+            try:
+                self.beat()
+            except Exception:
+                log.exception("A beat of the sandbox failed")
+
+    def stop(self) -> None:
+        """End `run` after the beat it is at."""
+        self._stopping.set()
+
+
+ticker = Ticker()
