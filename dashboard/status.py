@@ -70,3 +70,6 @@ MARKS = {
     "skipped": ("skip", "skipped"),
     "overridden": ("law", "overridden"),
 }
+# The octicon of each service, and of each kind of change on the overview.
+SERVICES = {"api": "server", "database": "database", "cache": "zap", "events": "pulse"}
+CHANGES = {"alert": "bell", "run": "play", "deployment": "rocket", "incident": "flame", "state": "graph"}

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from dashboard import sparkline as drawing
-from dashboard.status import MARKS, RUNS, State
+from dashboard.status import CHANGES, MARKS, RUNS, SERVICES, State
 
 register = template.Library()
 
@@ -45,6 +45,30 @@ def state_pill(state: str, word: str = "") -> SafeString:
 @cache
 def _pill(state: State, word: str, sprite: str) -> SafeString:
     return format_html('<span class="pill pill-{}">{}{}</span>', state.value, _icon(state.icon, sprite), word)
+
+
+@register.simple_tag
+def state_word(state: str) -> str:
+    """The vocabulary's word for a state."""
+    return State(state).word
+
+
+@register.simple_tag
+def service_icon(kind: str) -> SafeString:
+    """The icon of a service."""
+    return icon(SERVICES.get(kind, "rows"))
+
+
+@register.simple_tag
+def change_icon(kind: str) -> SafeString:
+    """The icon of a kind of change (alert, run, deployment, incident)."""
+    return icon(CHANGES.get(kind, "note"))
+
+
+@register.simple_tag
+def risk_word(risk: str) -> SafeString:
+    """What an action can do to Nova's users, as a word coloured by its weight."""
+    return format_html('<span class="risk" data-risk="{}">{}</span>', str(risk), str(risk))
 
 
 @register.simple_tag

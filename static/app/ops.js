@@ -147,9 +147,9 @@
     if (follows) one(`[data-key="${CSS.escape(event.key)}"]`)?.click();
     else if (event.key === "g") prefix = performance.now();
     else if (event.key === "?") one("#display")?.showModal();
-    else if (event.key === "/" && one("[data-search]")) {
+    else if (event.key === "/" && one("[data-filters]")) {
       event.preventDefault();
-      one("[data-search]").focus();
+      one("[data-filters] :is(input, select)").focus();
     }
   });
 
