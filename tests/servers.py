@@ -4,6 +4,7 @@ A pytest plugin (`-p tests.servers` in pyproject.toml), because the addresses mu
 reads its settings. The controller starts what all share; xdist's workers find it through the environment.
 """
 
+import json
 import os
 import secrets
 import shutil
@@ -12,6 +13,7 @@ import tempfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -143,10 +145,27 @@ class Nova:
 
     def reset(self) -> None:
         """Put the simulated world back to the seeded calm one."""
-        request = urllib.request.Request(f"{os.environ['NOVAOPS_SANDBOX_URL']}/reset", data=b"{}", method="POST")
+        self._control("reset", {})
+
+    def faults(self, rules: list[dict[str, Any]]) -> None:
+        """Let AWS have these troubles from now on."""
+        self._control("faults", rules)
+
+    def scenario(self, name: str) -> None:
+        """Let something happen to Nova."""
+        self._control("scenario", {"name": name})
+
+    def effects(self) -> list[dict[str, Any]]:
+        """The changing calls that the simulated AWS received since its last reset, oldest first."""
+        received: list[dict[str, Any]] = self._control("effects")
+        return received
+
+    def _control(self, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{os.environ['NOVAOPS_SANDBOX_URL']}/{path}", data=data)
         request.add_header("Content-Type", "application/json")
         with urllib.request.urlopen(request, timeout=10) as answer:
-            answer.read()
+            return json.load(answer)
 
     def stop(self) -> None:
         self.server.stop()

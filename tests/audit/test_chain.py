@@ -51,9 +51,9 @@ def test_it_refuses_to_record_outside_of_a_transaction() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_an_entry_goes_with_the_transaction_it_records() -> None:
-    with pytest.raises(RuntimeError, match="undone"), transaction.atomic():
+    with transaction.atomic():
         chain.record("run.requested", by=None, subject="restart-api on nova-api")
-        raise RuntimeError("undone")
+        transaction.set_rollback(True)
     assert chain.head() == (0, chain.GENESIS)
 
 

@@ -188,13 +188,8 @@ def test_a_worker_that_lost_its_lease_writes_nothing(bell: Bell, run_of: RunOf, 
 
 
 TROUBLES = [
-    "",
-    "die-before-signing",
-    "die-before-ringing",
-    "die-after-ringing",
-    "answer-lost",
-    "error-before",
-    "throttled",
+    *("", "die-before-signing", "die-before-ringing", "die-after-ringing"),
+    *("answer-lost", "error-before", "throttled"),
 ]
 
 

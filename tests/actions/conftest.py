@@ -1,0 +1,50 @@
+"""Fixtures of the actions' tests: a plan, a run and a worker against the simulated AWS."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from novaops import environment as environments
+from novaops.runbook import engine, planning, requests
+from novaops.runbook.models import Plan, Run
+from novaops.runbook.registry import actions
+from novaops.runbook.states import FINISHED, RunStatus
+
+
+@pytest.fixture
+def plan_of() -> Callable[..., Plan]:
+    """Makes a resolved plan of a catalogue action on its first target: `plan_of(user, "restart-api")`."""
+
+    def make(by: User, key: str, **params: Any) -> Plan:
+        action, environment = actions[key](), environments.default()
+        plan = planning.draft(action, environment, action.targets(environment)[0], params, by=by, incident=None)
+        planning.resolve(plan)
+        return plan
+
+    return make
+
+
+@pytest.fixture
+def run_through(plan_of: Callable[..., Plan]) -> Callable[..., Run]:
+    """Requests a run and carries it on until it is over."""
+
+    def start(by: User, key: str, **params: Any) -> Run:
+        plan = plan_of(by, key, **params)
+        run = requests.request(plan, by=by, reason="a rehearsal", idempotency_key=f"plan:{plan.pk}")
+        return carry_on(run)
+
+    return start
+
+
+def carry_on(run: Run, *, limit_s: float = 60) -> Run:
+    """Be the worker until the run is over; its own `next_at` paces the loop."""
+    until = time.monotonic() + limit_s
+    while run.status not in (*FINISHED, RunStatus.UNKNOWN):
+        if time.monotonic() > until:
+            raise AssertionError(f"{run} is {run.status}: {[(s.key, s.state, s.sentence) for s in run.steps.all()]}")
+        engine.advance(run.pk)
+        run.refresh_from_db()
+    return run
