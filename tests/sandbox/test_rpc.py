@@ -1,9 +1,7 @@
 """The Stellar RPC stub behaves as FACTS A says the real server does."""
 
 import json
-import threading
 from collections.abc import Iterator
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 import requests
@@ -13,23 +11,15 @@ from stellar_sdk.exceptions import SorobanRpcErrorResponse
 
 from novaops.sandbox import ledgers, rpc
 from novaops.sandbox.world import world
+from tests.sandbox.http import serving
 
 JSON = {"Content-Type": "application/json"}
 
 
-class Quiet(WSGIRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture(scope="module")
 def _served() -> Iterator[str]:
-    with make_server("127.0.0.1", 0, rpc.rpc_app("main"), handler_class=Quiet) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(rpc.rpc_app("main")) as url:
+        yield url
 
 
 @pytest.fixture
