@@ -102,6 +102,14 @@ def sparkline(points: Sequence[float | None] | None, label: str) -> SafeString:
 
 
 @register.filter
+def number(value: float | None) -> str:
+    """A measured value with three significant digits, whole above a thousand."""
+    if value is None:
+        return NONE
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+@register.filter
 def duration(length: timedelta | float | None) -> str:
     """A length of time in its two largest units: 45 s, 14 min, 1 h 5 min, 3 d 4 h. Numbers are seconds."""
     if length is None:
