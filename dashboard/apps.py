@@ -2,8 +2,13 @@
 
 from django.apps import AppConfig
 
+from dashboard import services
+
 
 class DashboardConfig(AppConfig):
-    """Registers the dashboard app."""
+    """Registers the dashboard app and finds the services it watches."""
 
     name = "dashboard"
+
+    def ready(self) -> None:
+        services.autodiscover()

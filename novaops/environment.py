@@ -198,6 +198,9 @@ class Environment(Declared):
     alarms: tuple[Name, ...] = ()
     rules: dict[Slug, RuleChange] = Field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash(self.name)
+
     def target(self, kind: str) -> str:
         """The name of what an action on a service acts upon (ECS service, DB instance, replication group)."""
         if kind not in SERVICE_KINDS:

@@ -59,6 +59,12 @@ def describe_service(environment: Environment, cluster: str, service: str) -> Se
     return _service(found)
 
 
+def describe_services(environment: Environment, cluster: str, services: tuple[str, ...]) -> dict[str, Service]:
+    """Those of up to ten services that exist, by name, in one call."""
+    answer = aws.read(environment, "ecs:DescribeServices", cluster=cluster, services=list(services))
+    return {found["serviceName"]: _service(found) for found in answer["services"]}
+
+
 def _service(found: dict[str, Any]) -> Service:
     return Service(
         name=found["serviceName"],

@@ -1,0 +1,174 @@
+"""What collection keeps of Nova: series and samples, the latest reading of each service, rounds, leases and alerts."""
+
+from django.db import models
+from django.urls import reverse
+
+
+class Series(models.Model):
+    """One metric of one service. `resource` names the node where a service has several, and is empty otherwise."""
+
+    environment = models.CharField(max_length=40)
+    service = models.CharField(max_length=20)
+    name = models.CharField(max_length=60)
+    resource = models.CharField(max_length=120, blank=True)
+    unit = models.CharField(max_length=20, blank=True)
+    # Up to when CloudWatch has been asked for it; empty until the first answer, which reaches three hours back.
+    asked_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["environment", "service", "name", "resource"], name="series_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.environment} {self.service} {self.name} {self.resource}".rstrip()
+
+
+class Point(models.Model):
+    """A value of a series at a time: the shape that samples and rollups share."""
+
+    pk = models.CompositePrimaryKey("series_id", "at")
+    # Without a database constraint: series are never deleted, and each of 500 rows a round would be checked.
+    series = models.ForeignKey(
+        Series, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    at = models.DateTimeField()
+    value = models.FloatField()
+
+    class Meta:
+        abstract = True
+
+
+class Sample(Point):
+    """One value of a series. For a CloudWatch metric `at` is the start of its period. Partitioned by day."""
+
+
+class Rollup(Point):
+    """The samples of one bin, which starts at `at`: `value` is their average."""
+
+    low = models.FloatField()
+    high = models.FloatField()
+    samples = models.PositiveIntegerField()
+
+    class Meta:
+        abstract = True
+
+
+class FiveMinutes(Rollup):
+    """Bins of five minutes. Partitioned by day."""
+
+
+class Hour(Rollup):
+    """Bins of one hour. Partitioned by month."""
+
+
+class Latest(models.Model):
+    """The newest sample of a series."""
+
+    series = models.OneToOneField(Series, on_delete=models.CASCADE, primary_key=True, related_name="latest")
+    at = models.DateTimeField()
+    value = models.FloatField()
+
+    def __str__(self) -> str:
+        return f"{self.series_id}: {self.value}"
+
+
+class Reading(models.Model):
+    """The latest collected state of a service.
+
+    `at` is when it was last collected, answered or not. `values` maps a series' name (`name/resource` for one of
+    several nodes) to {value, at, unit, source}; a value whose source is dead keeps its old time. `failed` are the
+    sentences of the sources that did not answer in the last round; `facts` is what they told that is not a number.
+    """
+
+    environment = models.CharField(max_length=40)
+    service = models.CharField(max_length=20)
+    at = models.DateTimeField()
+    source = models.CharField(max_length=200, blank=True)
+    values = models.JSONField(default=dict)
+    failed = models.JSONField(default=list)
+    facts = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["environment", "service"], name="reading_once")]
+
+    def __str__(self) -> str:
+        return f"{self.environment} {self.service}"
+
+
+class Round(models.Model):
+    """One pass of the collector over an environment."""
+
+    environment = models.CharField(max_length=40)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+    sources = models.PositiveSmallIntegerField()
+    samples = models.PositiveIntegerField()
+    failed = models.JSONField(default=list)
+
+    class Meta:
+        indexes = [models.Index(fields=["environment", "-started_at"], name="round_recent")]
+
+    def __str__(self) -> str:
+        return f"{self.environment} {self.started_at:%H:%M:%S}"
+
+
+class Lease(models.Model):
+    """Who collects an environment, and when it is due again. Times are the database's, never a worker's."""
+
+    environment = models.CharField(max_length=40, primary_key=True)
+    token = models.PositiveBigIntegerField(default=0)
+    until = models.DateTimeField()
+    due_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.environment
+
+
+class Severity(models.TextChoices):
+    """How bad an alert is; named as the states it gives a tile."""
+
+    CRIT = "crit", "Critical"
+    WARN = "warn", "Degraded"
+
+
+class AlertState(models.TextChoices):
+    """Whether an alert's condition still holds."""
+
+    FIRING = "firing", "Firing"
+    CLEARED = "cleared", "Cleared"
+
+
+class Alert(models.Model):
+    """One firing of a rule: the condition began at `started_at` and had lasted long enough at `fired_at`."""
+
+    environment = models.CharField(max_length=40)
+    service = models.CharField(max_length=20)
+    rule = models.CharField(max_length=60)
+    resource = models.CharField(max_length=120, blank=True)
+    title = models.CharField(max_length=120)
+    severity = models.CharField(max_length=4, choices=Severity)
+    state = models.CharField(max_length=7, choices=AlertState, default=AlertState.FIRING)
+    source = models.CharField(max_length=60)
+    sentence = models.TextField()
+    value = models.FloatField()
+    threshold = models.FloatField()
+    dedup_key = models.CharField(max_length=255)
+    started_at = models.DateTimeField()
+    fired_at = models.DateTimeField()
+    cleared_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-fired_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dedup_key"], condition=models.Q(state=AlertState.FIRING), name="one_firing_alert"
+            ),
+        ]
+        indexes = [models.Index(fields=["environment", "-fired_at"], name="alert_recent")]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("dashboard:service", args=[self.service])

@@ -1,0 +1,144 @@
+"""Samples in bulk: written in one statement a round, read back as windows and sparklines, rolled up every hour."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from dashboard import partitions
+from dashboard.models import Series
+
+SPARK_POINTS = 60
+SPARK_SPAN = timedelta(hours=3)
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+ROLLUPS = ((partitions.FIVE_MINUTES, timedelta(minutes=5)), (partitions.HOURS, timedelta(hours=1)))
+# A point that comes this late still corrects its bins: as far back as the collector itself reads again.
+LATE = timedelta(hours=3)
+
+
+class Key(NamedTuple):
+    """A series within an environment; `resource` is the node where a service has several."""
+
+    service: str
+    name: str
+    resource: str = ""
+
+    @property
+    def label(self) -> str:
+        """The key of the value in a reading: `name`, or `name/resource`."""
+        return f"{self.name}/{self.resource}" if self.resource else self.name
+
+
+class Value(NamedTuple):
+    """A value and the moment it is of."""
+
+    at: datetime
+    value: float
+
+
+def series_of(environment: str, units: Mapping[Key, str]) -> dict[Key, Series]:
+    """The series of these keys, made where they are new. `units` gives each its unit."""
+    known = _known(environment)
+    new = [
+        Series(environment=environment, service=key.service, name=key.name, resource=key.resource, unit=unit)
+        for key, unit in units.items()
+        if key not in known
+    ]
+    if new:
+        Series.objects.bulk_create(new, ignore_conflicts=True)
+        known = _known(environment)
+    return {key: known[key] for key in units}
+
+
+def _known(environment: str) -> dict[Key, Series]:
+    rows = Series.objects.filter(environment=environment)
+    return {Key(row.service, row.name, row.resource): row for row in rows}
+
+
+def write(points: Mapping[tuple[int, datetime], float], now: datetime) -> int:
+    """Store points, keyed by series id and time, correcting those already there. Too old ones are left out."""
+    table = partitions.SAMPLES
+    oldest = table.start(now - table.keep) + timedelta(days=1)
+    kept = {key: value for key, value in points.items() if key[1] >= oldest}
+    if not kept:
+        return 0
+    partitions.ensure(table, {at for _, at in kept})
+    columns: list[Any] = [[key[0] for key in kept], [key[1] for key in kept], list(kept.values())]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO dashboard_sample (series_id, at, value)"
+            " SELECT * FROM unnest(%s::bigint[], %s::timestamptz[], %s::float8[])"
+            " ON CONFLICT (series_id, at) DO UPDATE SET value = excluded.value"
+            " WHERE dashboard_sample.value IS DISTINCT FROM excluded.value",
+            columns,
+        )
+        cursor.execute(
+            "INSERT INTO dashboard_latest (series_id, at, value)"
+            " SELECT DISTINCT ON (s) s, a, v"
+            " FROM unnest(%s::bigint[], %s::timestamptz[], %s::float8[]) AS new (s, a, v) ORDER BY s, a DESC"
+            " ON CONFLICT (series_id) DO UPDATE SET at = excluded.at, value = excluded.value"
+            " WHERE dashboard_latest.at <= excluded.at",
+            columns,
+        )
+    return len(kept)
+
+
+def window(series_ids: Iterable[int], since: datetime) -> dict[int, list[Value]]:
+    """The samples of each series from `since` on, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT series_id, at, value FROM dashboard_sample WHERE series_id = ANY(%s) AND at >= %s ORDER BY 1, 2",
+            [list(series_ids), since],
+        )
+        found: dict[int, list[Value]] = {}
+        for series_id, at, value in cursor.fetchall():
+            found.setdefault(series_id, []).append(Value(at, value))
+    return found
+
+
+def sparklines(series_ids: Iterable[int], now: datetime) -> dict[int, list[float | None]]:
+    """The last three hours of each series in at most SPARK_POINTS averages, oldest first; None where there is a gap."""
+    bin_s = SPARK_SPAN / SPARK_POINTS
+    last = EPOCH + ((now - EPOCH) // bin_s) * bin_s
+    first = last - bin_s * (SPARK_POINTS - 1)
+    lines: dict[int, list[float | None]] = {series_id: [None] * SPARK_POINTS for series_id in series_ids}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT series_id, date_bin(%s::interval, at, %s), avg(value) FROM dashboard_sample"
+            " WHERE series_id = ANY(%s) AND at >= %s AND at < %s GROUP BY 1, 2",
+            [f"{bin_s.total_seconds()} s", EPOCH, list(lines), first, last + bin_s],
+        )
+        for series_id, at, value in cursor.fetchall():
+            lines[series_id][(at - first) // bin_s] = value
+    return lines
+
+
+def roll_up(now: datetime) -> None:
+    """Bring the rollups up to date: the bins since the last one, and those that late points may have corrected."""
+    for table, step in ROLLUPS:
+        since = _since(table, now)
+        if since is None:
+            continue
+        bins = (since + step * index for index in range((now - since) // step + 1))
+        partitions.ensure(table, bins)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {table.name} (series_id, at, value, low, high, samples)"  # noqa: S608 - a constant
+                " SELECT series_id, date_bin(%s::interval, at, %s), avg(value), min(value), max(value), count(*)"
+                " FROM dashboard_sample WHERE at >= %s AND at < %s GROUP BY 1, 2"
+                " ON CONFLICT (series_id, at) DO UPDATE SET value = excluded.value, low = excluded.low,"
+                " high = excluded.high, samples = excluded.samples",
+                [f"{step.total_seconds()} s", EPOCH, since, EPOCH + ((now - EPOCH) // step) * step],
+            )
+
+
+def _since(table: partitions.Table, now: datetime) -> datetime | None:
+    """From which bin on `table` must be rolled up; None where there is nothing to roll up."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT max(at) FROM {table.name}")  # noqa: S608 - a constant
+        newest: datetime | None = cursor.fetchone()[0]
+        if newest is None:
+            cursor.execute("SELECT min(at) FROM dashboard_sample")
+            newest = cursor.fetchone()[0]
+    return min(newest, now - LATE).replace(minute=0, second=0, microsecond=0) if newest else None

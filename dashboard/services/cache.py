@@ -1,0 +1,159 @@
+"""Redis: the ElastiCache replication group, node by node, and directly."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dashboard.models import Severity
+from dashboard.samples import Value
+from dashboard.services.base import Asking, Columns, Observation, Rule, Series, Service, Source, TileValue, register
+from novaops.cloud import elasticache, nova_redis
+from novaops.environment import Environment
+
+CACHE = "AWS/ElastiCache"
+DIRECT = "Redis"
+# Almost every metric exists only per node: there is no ReplicationGroupId dimension (FACTS, trap 11).
+OF_NODE = ("CacheClusterId",)
+
+
+def _of_node(name: str, metric: str, unit: str, statistic: str = "Average") -> Series:
+    return Series(name=name, unit=unit, metric=f"{CACHE}:{metric}", statistic=statistic, by=OF_NODE, per_node=True)
+
+
+def read_group(asking: Asking) -> Observation:
+    """The replication group: its nodes and their roles."""
+    group = elasticache.describe_group(asking.environment, asking.environment.cache.target)
+    return Observation(
+        values={"primaries": float(group.primary is not None), "replicas": len(group.replicas)},
+        facts={
+            "status": group.status,
+            "automatic_failover": group.automatic_failover,
+            "multi_az": group.multi_az,
+            "node_type": group.node_type,
+            "nodes": [{"id": node.id, "role": node.role, "zone": node.zone} for node in group.nodes],
+        },
+    )
+
+
+def read_directly(asking: Asking) -> Observation:
+    """What the server behind the primary endpoint says of itself."""
+    told = nova_redis.info(asking.environment.cache.url)
+    share = {"memory_used": 100 * told.memory_used / told.memory_limit} if told.memory_limit else {}
+    return Observation(
+        values={"answers": 1, "clients": told.clients, "evicted_keys": told.evicted_keys, **share},
+        facts={"policy": told.policy, "role": told.role},
+    )
+
+
+@register
+class Cache(Service):
+    """ElastiCache Redis: sessions, rate limits, short-lived data."""
+
+    kind = "cache"
+    title = "Redis"
+    series = (
+        _of_node("cpu", "EngineCPUUtilization", "%"),
+        _of_node("memory", "DatabaseMemoryUsagePercentage", "%", "Maximum"),
+        _of_node("evictions", "Evictions", "keys", "Sum"),
+        _of_node("hits", "CacheHits", "requests", "Sum"),
+        _of_node("misses", "CacheMisses", "requests", "Sum"),
+        _of_node("connections", "CurrConnections", "connections"),
+        _of_node("replication_lag", "ReplicationLag", "s", "Maximum"),
+        Series(name="eviction_rate", unit="keys/s", per_node=True),
+        Series(name="hit_rate", unit="%", per_node=True),
+        Series(name="primaries", unit="nodes", source="ElastiCache"),
+        Series(name="replicas", unit="nodes", source="ElastiCache"),
+    )
+    seen_directly = (
+        Series(name="answers", unit="", source=DIRECT),
+        Series(name="memory_used", unit="%", source=DIRECT),
+        Series(name="clients", unit="connections", source=DIRECT),
+        Series(name="evicted_keys", unit="keys", source=DIRECT),
+    )
+    rules = (
+        Rule(
+            key="redis-evictions",
+            title="Redis Evictions",
+            series="eviction_rate",
+            says="Redis evicts {value:.1f} keys a second",
+            above=1,
+            band=0.9,
+            severity=Severity.WARN,
+            section="Redis Evictions",
+            causes=("memory is insufficient", "a maxmemory-policy that does not fit", "keys without an expiry"),
+        ),
+        Rule(
+            key="redis-memory",
+            title="Redis memory nearly full",
+            series="memory",
+            says="Redis uses {value:.0f} % of its memory",
+            above=90,
+            band=5,
+            severity=Severity.WARN,
+            section="Redis Evictions",
+            causes=("memory is insufficient", "keys without an expiry"),
+        ),
+        Rule(
+            key="redis-no-primary",
+            title="Redis has no primary",
+            series="primaries",
+            says="The replication group has no primary node",
+            below=1,
+            for_s=60,
+            section="Redis ElastiCache Failover",
+            causes=("a failover in progress", "a node that failed"),
+        ),
+        Rule(
+            key="redis-replication-lag",
+            title="Redis replication lags",
+            series="replication_lag",
+            says="A Redis replica is {value:.0f} s behind",
+            above=10,
+            band=5,
+            severity=Severity.WARN,
+            quiet_ok=True,
+            section="Redis ElastiCache Failover",
+            causes=("more writes than a replica can take", "the network"),
+        ),
+    )
+    tile = (
+        TileValue(label="Memory", series="memory", unit="%"),
+        TileValue(label="Evictions", series="eviction_rate", unit="/s", digits=1),
+        TileValue(label="Hit rate", series="hit_rate", unit="%"),
+    )
+    spark = "memory"
+    spark_label = "Memory of the Redis primary in % over 3 hours"
+
+    def series_in(self, environment: Environment) -> tuple[Series, ...]:
+        return (*self.series, *(self.seen_directly if environment.cache.url else ()))
+
+    def sources_in(self, environment: Environment) -> tuple[Source, ...]:
+        described = Source(name="ElastiCache", read=read_group)
+        directly = Source(name=DIRECT, read=read_directly)
+        return (described, directly) if environment.cache.url else (described,)
+
+    def dimensions(self, environment: Environment, node: str) -> dict[str, str]:  # noqa: ARG002 - the node says it all
+        return {"CacheClusterId": node}
+
+    def nodes(self, facts: Mapping[str, Any]) -> Sequence[str]:
+        return [node["id"] for node in facts.get("nodes", [])]
+
+    def main_node(self, facts: Mapping[str, Any]) -> str:
+        """The primary; where AWS does not tell it, the first node."""
+        nodes = facts.get("nodes", [])
+        return next((node["id"] for node in nodes if node["role"] == "primary"), nodes[0]["id"] if nodes else "")
+
+    def derive(self, environment: Environment, new: Columns, before: Mapping[str, Value]) -> Columns:  # noqa: ARG002
+        """Evictions a second and the hit rate of every node."""
+        derived: dict[str, Any] = {}
+        for label in new:
+            name, _, node = label.partition("/")
+            if name == "evictions":
+                derived[f"eviction_rate/{node}"] = {at: n / environment.metric_period_s for at, n in new[label].items()}
+            if name == "hits":
+                misses = new.get(f"misses/{node}", {})
+                derived[f"hit_rate/{node}"] = {
+                    at: 100 * hits / (hits + misses[at])
+                    for at, hits in new[label].items()
+                    if hits + misses.get(at, 0) and at in misses
+                }
+        return derived

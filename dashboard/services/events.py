@@ -1,0 +1,207 @@
+"""The Smart Contract Event Processor: how far it is behind the ledger, and the RPCs that it reads."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from dashboard.models import Severity
+from dashboard.samples import Value
+from dashboard.services.base import Asking, Columns, Observation, Rule, Series, Service, Source, TileValue, register
+from dashboard.services.containers import ecs_values, missing_tasks
+from novaops.cloud import nova_db, stellar_rpc
+from novaops.cloud.errors import OutsideError
+from novaops.environment import Environment
+
+ECS = "AWS/ECS"
+OF_SERVICE = ("ClusterName", "ServiceName")
+CURSOR = "Cursor"
+RPC = "RPC"
+BACKUP = "Backup RPC"
+# A processor that follows the ledger is a few ledgers behind: there is nothing to drain.
+FOLLOWING_LEDGERS = 3
+# Shown as not draining: an estimate beyond this helps nobody.
+NEVER_S = 30 * 86400.0
+
+
+def read_tasks(asking: Asking) -> Observation:
+    """Desired, running and pending tasks, and the deployments."""
+    return ecs_values(asking, asking.environment.events)
+
+
+def read_cursor(asking: Asking) -> Observation:
+    """The last ledger that the processor has finished, by its stored cursor (FACTS A5)."""
+    environment = asking.environment
+    return Observation(
+        values={"cursor_ledger": nova_db.processed_ledger(environment.database.dsn, environment.events.cursor_table)}
+    )
+
+
+def read_rpc(asking: Asking) -> Observation:
+    """The health of the RPC that the processor reads. That it is ill is a value, for its rule."""
+    try:
+        health = stellar_rpc.health(str(asking.environment.events.rpc_url))
+    except OutsideError as failure:
+        return Observation(values={"rpc_healthy": 0}, failed=str(failure))
+    closed_at = health.latest_closed_at
+    age = {"rpc_age": (datetime.now(UTC) - closed_at).total_seconds()} if closed_at else {}
+    return Observation(
+        values={
+            "rpc_healthy": 1,
+            "rpc_ledger": health.latest_ledger,
+            "rpc_oldest": health.oldest_ledger,
+            "rpc_took": health.took_s,
+            "ledger_time": health.ledger_s,
+            **age,
+        }
+    )
+
+
+def read_backup(asking: Asking) -> Observation:
+    """The health of the backup RPC; its ledger also shows when the first is stuck."""
+    try:
+        health = stellar_rpc.health(str(asking.environment.events.rpc_backup_url))
+    except OutsideError as failure:
+        return Observation(values={"backup_healthy": 0}, failed=str(failure))
+    return Observation(values={"backup_healthy": 1, "backup_ledger": health.latest_ledger})
+
+
+@register
+class Events(Service):
+    """Reads contract events from a Stellar RPC and writes them to the database."""
+
+    kind = "events"
+    title = "Event processor"
+    series = (
+        Series(name="cpu", unit="%", metric=f"{ECS}:CPUUtilization", by=OF_SERVICE),
+        Series(name="memory", unit="%", metric=f"{ECS}:MemoryUtilization", by=OF_SERVICE),
+        # The processor's own figure, to compare with the lag that is measured from outside.
+        Series(name="blocks_behind", unit="ledgers", metric="events:blocks_behind", by=("ServiceName",)),
+        Series(name="desired", unit="tasks", source="ECS"),
+        Series(name="running", unit="tasks", source="ECS"),
+        Series(name="pending", unit="tasks", source="ECS"),
+        Series(name="missing_tasks", unit="tasks", source="ECS"),
+        Series(name="rpc_healthy", unit="", source=RPC),
+        Series(name="rpc_ledger", unit="ledger", source=RPC),
+        Series(name="rpc_oldest", unit="ledger", source=RPC),
+        Series(name="rpc_age", unit="s", source=RPC),
+        Series(name="rpc_took", unit="s", source=RPC),
+        Series(name="ledger_time", unit="s", source=RPC),
+        Series(name="cursor_ledger", unit="ledger", source=CURSOR),
+        Series(name="lag_ledgers", unit="ledgers", source=f"{RPC} minus cursor"),
+        Series(name="lag_s", unit="s", source=f"{RPC} minus cursor"),
+        Series(name="rate_in", unit="ledgers/s", source=RPC),
+        Series(name="rate_out", unit="ledgers/s", source=CURSOR),
+        Series(name="eta_s", unit="s", source=f"{RPC} minus cursor"),
+        Series(name="replayable", unit="ledgers", source=f"{RPC} minus cursor"),
+    )
+    seen_at_backup = (
+        Series(name="backup_healthy", unit="", source=BACKUP),
+        Series(name="backup_ledger", unit="ledger", source=BACKUP),
+    )
+    rules = (
+        Rule(
+            key="event-lag",
+            title="Contract Event Processing Lag",
+            series="lag_ledgers",
+            says="Event processing is {value:.0f} ledgers behind",
+            above=50,
+            band=40,
+            section="Contract Event Processing Lag",
+            causes=("the event processor hangs", "the Stellar RPC is not healthy", "more events than it can write"),
+            offers=("restart-event-processor",),
+        ),
+        Rule(
+            key="rpc-unhealthy",
+            title="Stellar RPC not healthy",
+            series="rpc_healthy",
+            says="The Stellar RPC of the event processor is not healthy",
+            below=1,
+            for_s=60,
+            section="Contract Event Processing Lag",
+            causes=("the RPC is down or unreachable", "the RPC is behind the network"),
+        ),
+        Rule(
+            key="backup-rpc-unhealthy",
+            title="Backup RPC not healthy",
+            series="backup_healthy",
+            says="The backup Stellar RPC is not healthy: there is nothing to switch to",
+            below=1,
+            severity=Severity.WARN,
+            section="Contract Event Processing Lag",
+            causes=("the RPC is down or unreachable",),
+        ),
+        Rule(
+            key="processor-stopped",
+            title="Event processor not running",
+            series="missing_tasks",
+            says="The event processor has no running task",
+            above=0,
+            for_s=120,
+            section="Contract Event Processing Lag",
+            causes=("the task stops right after its start", "no capacity"),
+            offers=("restart-event-processor",),
+        ),
+    )
+    tile = (
+        TileValue(label="Behind", series="lag_ledgers", unit="ledgers"),
+        TileValue(label="In time", series="lag_s", unit="s"),
+        TileValue(label="Drained in", series="eta_s", unit="s"),
+    )
+    spark = "lag_ledgers"
+    spark_label = "Ledgers behind over 3 hours"
+
+    def series_in(self, environment: Environment) -> tuple[Series, ...]:
+        found = (*self.series, *(self.seen_at_backup if environment.events.rpc_backup_url else ()))
+        own = f"{environment.events.metric_namespace}:"
+        return tuple(replace(series, metric=series.metric.replace("events:", own, 1)) for series in found)
+
+    def sources_in(self, environment: Environment) -> tuple[Source, ...]:
+        sources = (
+            Source(name="ECS", read=read_tasks),
+            Source(name=RPC, read=read_rpc),
+            Source(name=CURSOR, read=read_cursor),
+        )
+        return (*sources, Source(name=BACKUP, read=read_backup)) if environment.events.rpc_backup_url else sources
+
+    def dimensions(self, environment: Environment, node: str) -> dict[str, str]:  # noqa: ARG002 - it has no nodes
+        return {"ClusterName": environment.events.cluster, "ServiceName": environment.events.service}
+
+    def derive(self, environment: Environment, new: Columns, before: Mapping[str, Value]) -> Columns:  # noqa: ARG002
+        """The lag against the newest ledger that either RPC knows, and how long it takes to drain (FACTS A5)."""
+        derived: dict[str, dict[datetime, float]] = {"missing_tasks": missing_tasks(new)}
+        for at, cursor in new.get("cursor_ledger", {}).items():
+            heads = [new[label][at] for label in ("rpc_ledger", "backup_ledger") if at in new.get(label, {})]
+            if heads:
+                for label, value in _lag(new, before, at, cursor, max(heads)).items():
+                    derived.setdefault(label, {})[at] = value
+        return derived
+
+
+def _lag(new: Columns, before: Mapping[str, Value], at: datetime, cursor: float, head: float) -> dict[str, float]:
+    lag = max(head - cursor, 0)
+    ledger_s = new.get("ledger_time", {}).get(at) or _before(before, "ledger_time", stellar_rpc.LEDGER_S)
+    found = {"lag_ledgers": lag, "lag_s": lag * ledger_s}
+    if at in new.get("rpc_oldest", {}):
+        found["replayable"] = cursor - new["rpc_oldest"][at]
+    came, went = _rate(before.get("rpc_ledger"), at, head), _rate(before.get("cursor_ledger"), at, cursor)
+    if came is None or went is None:
+        return found
+    return {**found, "rate_in": came, "rate_out": went, "eta_s": _eta_s(lag, went - came)}
+
+
+def _before(before: Mapping[str, Value], label: str, default: float) -> float:
+    return before[label].value if label in before else default
+
+
+def _rate(earlier: Value | None, at: datetime, value: float) -> float | None:
+    """Ledgers a second since the last round."""
+    if earlier is None or earlier.at >= at:
+        return None
+    return max(value - earlier.value, 0) / (at - earlier.at).total_seconds()
+
+
+def _eta_s(lag: float, drained_a_second: float) -> float:
+    """In how many seconds the lag is gone; NEVER_S where it does not shrink."""
+    if lag <= FOLLOWING_LEDGERS:
+        return 0.0
+    return min(lag / drained_a_second, NEVER_S) if drained_a_second > 0 else NEVER_S

@@ -1,0 +1,94 @@
+"""A Stellar RPC's own health, asked by JSON-RPC over POST (FACTS A).
+
+The SDK's `get_health` drops the close times, so its client makes the call and the answer is read here.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
+
+from stellar_sdk.client.requests_client import RequestsClient
+from stellar_sdk.exceptions import SdkError
+
+from novaops.cloud.errors import OutsideError
+
+TIMEOUT_S = 2.0
+# The documented cadence, where an RPC does not tell close times (FACTS A5).
+LEDGER_S = 5.0
+SHOWN_CHARACTERS = 160
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """A healthy RPC. `ledger_s` is the measured time between ledgers; close times are None before RPC v27.1."""
+
+    latest_ledger: int
+    oldest_ledger: int
+    latest_closed_at: datetime | None
+    ledger_s: float
+    took_s: float
+
+
+def health(url: str, *, timeout_s: float = TIMEOUT_S) -> Health:
+    """Ask `getHealth`. Raises OutsideError with a sentence unless the RPC says that it is healthy.
+
+    An unhealthy RPC answers with a JSON-RPC error over HTTP 200 (FACTS A3); any status but healthy counts as ill.
+    """
+    started = monotonic()
+    result = _call(url, "getHealth", timeout_s)
+    if result.get("status") != "healthy":
+        raise OutsideError(f"The RPC says it is {str(result.get('status'))[:SHOWN_CHARACTERS]!r}, not healthy")
+    latest, oldest = _int(result.get("latestLedger")), _int(result.get("oldestLedger"))
+    if latest is None or oldest is None:
+        raise OutsideError("The RPC's answer to getHealth names no ledgers")
+    closed, first_closed = _int(result.get("latestLedgerCloseTime")), _int(result.get("oldestLedgerCloseTime"))
+    return Health(
+        latest_ledger=latest,
+        oldest_ledger=oldest,
+        latest_closed_at=datetime.fromtimestamp(closed, UTC) if closed is not None else None,
+        ledger_s=_cadence_s(latest - oldest, closed, first_closed),
+        took_s=monotonic() - started,
+    )
+
+
+def _cadence_s(ledgers: int, closed: int | None, first_closed: int | None) -> float:
+    if closed is None or first_closed is None or ledgers <= 0 or closed <= first_closed:
+        return LEDGER_S
+    return (closed - first_closed) / ledgers
+
+
+def _call(url: str, method: str, timeout_s: float) -> dict[str, Any]:
+    with _client(timeout_s) as client:
+        try:
+            answer = client.post(url, json_data={"jsonrpc": "2.0", "id": 1, "method": method})
+        except (SdkError, TimeoutError) as failure:
+            raise OutsideError(f"The RPC did not answer within {timeout_s:g} s or refused the connection") from failure
+    try:
+        body = answer.json()
+    except ValueError as failure:
+        raise OutsideError(f"The RPC answered HTTP {answer.status_code} without JSON") from failure
+    if isinstance(body, dict) and isinstance(body.get("error"), dict):
+        raise OutsideError(f"The RPC answered: {str(body['error'].get('message'))[:SHOWN_CHARACTERS]}")
+    if not isinstance(body, dict) or not isinstance(body.get("result"), dict):
+        raise OutsideError(f"The RPC answered HTTP {answer.status_code} without JSON-RPC")
+    return dict(body["result"])
+
+
+@contextmanager
+def _client(timeout_s: float) -> Iterator[RequestsClient]:
+    client = RequestsClient(num_retries=0, post_timeout=timeout_s)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def _int(value: Any) -> int | None:
+    """The number, also where it comes as a string, as close times do."""
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
