@@ -1,5 +1,6 @@
 """Loads what the evidence of an incident is read from: a fixed number of queries, whatever its size."""
 
+from django.db.models import Q
 from django.utils import timezone
 
 from dashboard.models import Alert
@@ -11,13 +12,12 @@ from novaops.environment import Environment
 from novaops.runbook.models import Run
 from novaops.runbook.states import RunStatus
 
-Kind = TimelineEntry.Kind
-
 
 def load(incident: Incident, environment: Environment, live: tuple[ServiceHealth, ...] | None = None) -> Facts:
     """The facts as they stand now; `live` is the services' health where the caller has it already."""
     links = list(incident.links.all())
-    entries = list(incident.timeline.filter(kind__in=[Kind.NOTE, Kind.MESSAGE, Kind.STATE]).order_by("at", "id"))
+    proof = Q(kind=TimelineEntry.Kind.MESSAGE) | Q(data__has_any_keys=["report", "snapshot", "no_action"])
+    entries = list(incident.timeline.filter(proof).select_related("author").order_by("at", "id"))
     return Facts(
         now=timezone.now(),
         services=tuple(incident.services),
@@ -26,7 +26,7 @@ def load(incident: Incident, environment: Environment, live: tuple[ServiceHealth
         alerts=_alerts([link.ref for link in links if link.kind == Link.Kind.ALERT]),
         reports=_told(entries, "report"),
         snapshot=next(iter(_told(entries, "snapshot")[-1:]), None),
-        messages=tuple(_evidence(entry) for entry in entries if entry.kind == Kind.MESSAGE),
+        messages=tuple(_evidence(entry) for entry in entries if entry.kind == TimelineEntry.Kind.MESSAGE),
         succeeded_runs=_succeeded(incident, [link.ref for link in links if link.kind == Link.Kind.RUN]),
         no_action=_told(entries, "no_action"),
         health=health.read(environment, tuple(incident.services)) if live is None else live,

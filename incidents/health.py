@@ -39,5 +39,10 @@ def attach_snapshot(incident: Incident, environment: Environment) -> None:
         incident,
         Kind.STATE,
         f"{shown.verdict.sentence} ({states})",
-        data={"snapshot": True, "verdict": str(shown.verdict.state), "values": values},
+        data={
+            "snapshot": True,
+            "verdict": str(shown.verdict.state),
+            "values": values,
+            "changes": [[change.at.isoformat(), change.kind, change.text] for change in shown.changes],
+        },
     )
