@@ -113,7 +113,7 @@ def _names(incident: Incident, postmortem: Postmortem, folder: str) -> Iterator[
 def _ours(incident: Incident, folder: str, name: str, text: str) -> bool:
     """Whether the file there is this incident's: it carries its uid, and no other post-mortem was exported to it."""
     others = Postmortem.objects.filter(folder=folder, file_name=name).exclude(incident=incident)
-    return f"\nuid: \"{incident.uid}\"\n" in text.partition("\n---\n")[0] and not others.exists()
+    return f'\nuid: "{incident.uid}"\n' in text.partition("\n---\n")[0] and not others.exists()
 
 
 def _replace(postmortem: Postmortem, text: str, by: User, *, generated: bool) -> None:

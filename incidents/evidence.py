@@ -112,7 +112,9 @@ def _communicate_missing(facts: Facts) -> list[Missing]:
         found.append(Missing(sentence="Nobody commands the incident.", mend="Take command, or assign a commander."))
     if not facts.messages:
         found.append(
-            Missing(sentence="No message is recorded.", mend="Record what was posted, with its link to Slack or the page.")
+            Missing(
+                sentence="No message is recorded.", mend="Record what was posted, with its link to Slack or the page."
+            )
         )
     return found
 
@@ -137,7 +139,8 @@ def _resolve(facts: Facts) -> list[Evidence]:
         Evidence(
             kind="health",
             at=facts.now,
-            text=f"{service.title} is {service.word}" + (f" since {service.since:%H:%M:%S} UTC" if service.since else ""),
+            text=f"{service.title} is {service.word}"
+            + (f" since {service.since:%H:%M:%S} UTC" if service.since else ""),
         )
         for service in facts.health
     ]
@@ -150,7 +153,9 @@ def _resolve_missing(facts: Facts) -> list[Missing]:
     ]
     if not facts.health:
         found.append(
-            Missing(sentence="No affected service is set, so nothing can be checked.", mend="Set the affected services.")
+            Missing(
+                sentence="No affected service is set, so nothing can be checked.", mend="Set the affected services."
+            )
         )
     found += [reason for service in facts.health for reason in _unhealthy(service, facts)]
     return found
@@ -166,7 +171,9 @@ def _unhealthy(service: ServiceHealth, facts: Facts) -> list[Missing]:
     left_s = facts.verify_for_s - healthy_s
     if left_s <= 0:
         return []
-    sentence = f"{service.title} is healthy for {duration(healthy_s)} only, {duration(facts.verify_for_s)} are asked for."
+    sentence = (
+        f"{service.title} is healthy for {duration(healthy_s)} only, {duration(facts.verify_for_s)} are asked for."
+    )
     return [Missing(sentence=sentence, mend=f"Check again in {duration(max(left_s, 1))}.")]
 
 

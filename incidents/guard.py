@@ -38,7 +38,9 @@ def where(incident: Incident) -> Environment:
 
 def locked(number: int, *, by: User | None, verb: Verb) -> tuple[Incident, Environment]:
     """The incident for a decision of `by`, locked until the end of the transaction."""
-    incident = Incident.objects.select_for_update(of=("self",), no_key=True).select_related("commander").get(number=number)
+    incident = (
+        Incident.objects.select_for_update(of=("self",), no_key=True).select_related("commander").get(number=number)
+    )
     place = where(incident)
     permit(by, verb, place)
     return incident, place

@@ -1,7 +1,8 @@
 """The live state of affected services, as the overview shows it."""
 
-from dashboard import overview
 from dashboard.status import State
+
+from dashboard import overview
 from incidents.evidence import ServiceHealth
 from incidents.models import Incident
 from incidents.timeline import Kind, append

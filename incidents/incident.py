@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from dashboard.models import Alert
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.utils import timezone
 
-from dashboard.models import Alert
 from incidents import health
 from incidents.guard import Refused, locked, permit
 from incidents.links import link_alert, link_recent_runs
@@ -75,7 +75,11 @@ def declare(declaration: Declaration, *, by: User | None, anyway: bool = False, 
     _lay_checklist(incident, declaration.environment)
     _tell_opening(incident, declaration, by)
     publish(incident)
-    detail = {"severity": incident.severity, "services": incident.services, "alert": getattr(declaration.alert, "pk", None)}
+    detail = {
+        "severity": incident.severity,
+        "services": incident.services,
+        "alert": getattr(declaration.alert, "pk", None),
+    }
     _record("incident.declared", incident, by, via=via, detail=detail)
     return incident
 
@@ -133,7 +137,13 @@ def _tell_opening(incident: Incident, declaration: Declaration, by: User | None)
         append(incident, Kind.ROLE, f"{incident.commander} took command", by=by, data={"role": "commander"})
     health.attach_snapshot(incident, declaration.environment)
     link_recent_runs(incident)
-    evidence = [{"kind": "alert" if declaration.alert else "report", "at": incident.detected_at, "text": _detected_by(declaration)}]
+    evidence = [
+        {
+            "kind": "alert" if declaration.alert else "report",
+            "at": incident.detected_at,
+            "text": _detected_by(declaration),
+        }
+    ]
     incident.steps.filter(key=StepKey.DETECT).update(
         state=ChecklistStep.State.DONE,
         done_at=incident.declared_at,
@@ -143,7 +153,9 @@ def _tell_opening(incident: Incident, declaration: Declaration, by: User | None)
 
 
 def _detected_by(declaration: Declaration) -> str:
-    return f"{declaration.alert.title}: {declaration.alert.sentence}" if declaration.alert else declaration.report.strip()
+    return (
+        f"{declaration.alert.title}: {declaration.alert.sentence}" if declaration.alert else declaration.report.strip()
+    )
 
 
 @transaction.atomic
@@ -202,7 +214,9 @@ def end_role(number: int, role: int, *, by: User) -> Incident:
 
 
 @transaction.atomic
-def note(number: int, text: str, *, by: User, key: str = "", at: datetime | None = None, report: bool = False) -> Incident:
+def note(
+    number: int, text: str, *, by: User, key: str = "", at: datetime | None = None, report: bool = False
+) -> Incident:
     """Write a note; `report` makes it a person's report that detects, `key` is the form's, so that it is written once."""
     incident, _ = locked(number, by=by, verb=Verb.JOIN)
     if not text.strip():
@@ -266,7 +280,9 @@ def set_affected(number: int, services: tuple[str, ...], impact: str, *, by: Use
     append(incident, Kind.STATE, text, by=by, data={"services": list(services)})
     health.attach_snapshot(incident, place)
     link_recent_runs(incident)
-    _record("incident.affected", incident, by, detail={"from": before, "to": {"services": list(services), "impact": impact}})
+    _record(
+        "incident.affected", incident, by, detail={"from": before, "to": {"services": list(services), "impact": impact}}
+    )
     return incident
 
 
@@ -305,6 +321,4 @@ def set_follow_up_state(number: int, follow_up: int, state: str, *, by: User) ->
 
 
 def _record(verb: str, incident: Incident, by: User | None, **more: Any) -> None:
-    chain.record(
-        verb, by=by, subject=str(incident), environment=incident.environment, incident=incident.number, **more
-    )
+    chain.record(verb, by=by, subject=str(incident), environment=incident.environment, incident=incident.number, **more)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from dashboard.models import Alert
+
 from incidents.models import Incident, Link
 from incidents.timeline import Kind, append
 from novaops.runbook.models import Run

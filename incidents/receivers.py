@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
-from django.dispatch import receiver
-
 from dashboard.models import Alert
 from dashboard.signals import alert_cleared, alert_fired
+from django.db.models import Q, QuerySet
+
 from incidents.links import link_alert, link_run, tell_cleared
 from incidents.models import Incident, Link
 from novaops import live
@@ -14,7 +13,14 @@ from novaops.runbook.models import Run
 from novaops.runbook.signals import run_changed, run_finished
 
 
-@receiver(alert_fired, dispatch_uid="incidents.alert_fired")
+def connect() -> None:
+    """Listen; called once, when the apps are ready."""
+    alert_fired.connect(on_alert_fired, dispatch_uid="incidents.alert_fired")
+    alert_cleared.connect(on_alert_cleared, dispatch_uid="incidents.alert_cleared")
+    run_changed.connect(on_run_changed, dispatch_uid="incidents.run_changed")
+    run_finished.connect(on_run_changed, dispatch_uid="incidents.run_finished")
+
+
 def on_alert_fired(*, alert: Alert, **_: Any) -> None:
     """Tie a firing alert to every open incident that affects its service."""
     for incident in _open_in(alert.environment).filter(services__contains=[alert.service]):
@@ -23,15 +29,12 @@ def on_alert_fired(*, alert: Alert, **_: Any) -> None:
     live.publish(f"overview:{alert.environment}")
 
 
-@receiver(alert_cleared, dispatch_uid="incidents.alert_cleared")
 def on_alert_cleared(*, alert: Alert, **_: Any) -> None:
     """Tell the incidents that have the alert, also the resolved ones, that it cleared."""
     for incident in Incident.objects.filter(links__kind=Link.Kind.ALERT, links__ref=alert.pk):
         tell_cleared(incident, alert)
 
 
-@receiver(run_changed, dispatch_uid="incidents.run_changed")
-@receiver(run_finished, dispatch_uid="incidents.run_finished")
 def on_run_changed(*, run: Run, **_: Any) -> None:
     """Tie a run to the incident it names, and to the open ones whose services it acts on."""
     named = Q(number=run.incident) if run.incident is not None else Q(pk=None)

@@ -2,12 +2,12 @@
 
 from datetime import datetime, timedelta
 
+from dashboard.models import Alert, Sample, Series
 from django.db.models import Avg, Count, Max, Min, Sum
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 import novaops
-from dashboard.models import Alert, Sample, Series
 from incidents.checklist import spent
 from incidents.measures import measures
 from incidents.models import FollowUp, Incident, Link, TimelineEntry
@@ -190,7 +190,9 @@ def _follow_up(each: FollowUp) -> FollowUpFact:
 
 
 def _audit(incident: Incident) -> AuditRange:
-    seqs = Entry.objects.filter(incident=incident.number).order_by().aggregate(n=Count("seq"), a=Min("seq"), z=Max("seq"))
+    seqs = (
+        Entry.objects.filter(incident=incident.number).order_by().aggregate(n=Count("seq"), a=Min("seq"), z=Max("seq"))
+    )
     head_seq, head_hash = chain.head()
     return AuditRange(
         entries=seqs["n"], first_seq=seqs["a"] or 0, last_seq=seqs["z"] or 0, head_seq=head_seq, head_hash=head_hash

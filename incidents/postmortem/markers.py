@@ -53,9 +53,7 @@ def generated(key: str, body: str) -> Part:
 
 def human(key: str, prompt: str) -> Part:
     """A section that belongs to people; it starts with a prompt."""
-    return Part(
-        kind=Kind.HUMAN, key=key, raw=f"<!-- nova:human {key} -->\n\n> {prompt}\n\n<!-- nova:end {key} -->\n"
-    )
+    return Part(kind=Kind.HUMAN, key=key, raw=f"<!-- nova:human {key} -->\n\n> {prompt}\n\n<!-- nova:end {key} -->\n")
 
 
 def parse(text: str) -> list[Part]:

@@ -22,7 +22,15 @@ def _runs(story: Story) -> str:
     if not story.runs:
         return "No action was executed."
     rows = [
-        [_clock(run.requested_at), _linked(run, story), inline(run.target), inline(run.by), inline(run.status), _took(run), inline(run.outcome)]
+        [
+            _clock(run.requested_at),
+            _linked(run, story),
+            inline(run.target),
+            inline(run.by),
+            inline(run.status),
+            _took(run),
+            inline(run.outcome),
+        ]
         for run in story.runs
     ]
     return table(["Requested (UTC)", "Action", "Target", "By", "Ended", "Took", "Outcome"], rows)
@@ -90,11 +98,17 @@ def _flaps(story: Story) -> list[str]:
 
 
 def _bad_runs(story: Story) -> list[str]:
-    return [f"{inline(run.title)} ended {inline(run.status)}." for run in story.runs if run.status not in ("succeeded", "running")]
+    return [
+        f"{inline(run.title)} ended {inline(run.status)}."
+        for run in story.runs
+        if run.status not in ("succeeded", "running")
+    ]
 
 
 def _override_facts(story: Story) -> list[str]:
-    return [f"{step.title} was overridden: {inline(step.override_reason)}" for step in story.steps if step.override_reason]
+    return [
+        f"{step.title} was overridden: {inline(step.override_reason)}" for step in story.steps if step.override_reason
+    ]
 
 
 def _late(story: Story) -> list[str]:
