@@ -1,1 +1,1 @@
-"""From alert to lessons: incidents, checklist, post-mortems."""
+"""Incidents: declared, worked through in the runbook's six steps, resolved on proof and learned from."""

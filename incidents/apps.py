@@ -4,6 +4,14 @@ from django.apps import AppConfig
 
 
 class IncidentsConfig(AppConfig):
-    """Registers the incidents app."""
+    """Incidents listen to alerts and runs, and show themselves on every page."""
 
     name = "incidents"
+
+    def ready(self) -> None:
+        """Connect the receivers and register the strip with the overview."""
+        from dashboard import overview
+        from incidents import receivers, strip
+
+        overview.incident_strips.append(strip.of)
+        receivers.connect()

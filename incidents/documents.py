@@ -1,0 +1,147 @@
+"""Every decision about a post-mortem: generate, save against a version, generate again, export."""
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from incidents.guard import Refused, locked
+from incidents.models import POSTMORTEM_WITHIN, Incident, Postmortem, PostmortemVersion
+from incidents.postmortem import export as files
+from incidents.postmortem.document import write
+from incidents.postmortem.gather import gather
+from incidents.postmortem.markers import compose, merge
+from incidents.postmortem.render import MAX_BYTES, normalised
+from incidents.postmortem.slug import names
+from incidents.timeline import Kind, append, publish
+from novaops.access.policy import Verb
+from novaops.audit import chain
+
+
+class Conflict(Exception):
+    """Somebody saved another version since this text was opened; nothing was saved."""
+
+    def __init__(self, current: Postmortem) -> None:
+        super().__init__(f"Version {current.version} was saved since you opened the text.")
+        self.current = current
+
+
+@transaction.atomic
+def ensure(number: int, *, by: User, base_url: str) -> Postmortem:
+    """The incident's post-mortem, generated where there is none yet."""
+    there = Postmortem.objects.filter(incident__number=number).select_related("incident").first()
+    if there:
+        return there
+    incident, _ = locked(number, by=by, verb=Verb.JOIN)
+    there = Postmortem.objects.filter(incident=incident).first()
+    if there:
+        return there
+    now = timezone.now()
+    postmortem = Postmortem.objects.create(
+        incident=incident,
+        text=compose(write(gather(incident, base_url=base_url))),
+        generated_at=now,
+        due_at=(incident.resolved_at or now) + POSTMORTEM_WITHIN,
+    )
+    _keep(postmortem, by, generated=True)
+    _record("postmortem.generated", postmortem, by)
+    return postmortem
+
+
+@transaction.atomic
+def save(number: int, text: str, version: int, *, by: User) -> Postmortem:
+    """Save a text that was opened at `version`. Raises Conflict where another one was saved since."""
+    incident, _ = locked(number, by=by, verb=Verb.JOIN)
+    postmortem = Postmortem.objects.get(incident=incident)
+    text = normalised(text)
+    if len(text.encode()) > MAX_BYTES:
+        raise Refused(f"The text is longer than {MAX_BYTES // 1024} KB.")
+    if text == postmortem.text:
+        return postmortem
+    if version != postmortem.version:
+        raise Conflict(postmortem)
+    _replace(postmortem, text, by, generated=False)
+    _record("postmortem.saved", postmortem, by)
+    return postmortem
+
+
+@transaction.atomic
+def regenerate(number: int, *, by: User, base_url: str) -> tuple[Postmortem, list[str]]:
+    """Write the generated parts again from today's facts; names the parts that people edited, which stayed."""
+    incident, _ = locked(number, by=by, verb=Verb.JOIN)
+    postmortem = Postmortem.objects.get(incident=incident)
+    text, kept = merge(postmortem.text, write(gather(incident, base_url=base_url)))
+    postmortem.generated_at = timezone.now()
+    _replace(postmortem, text, by, generated=True)
+    _record("postmortem.generated", postmortem, by, kept=kept)
+    return postmortem, kept
+
+
+@transaction.atomic
+def export(number: int, *, by: User) -> Postmortem:
+    """Write the current version into the environment's folder under `YYYY-MM-DD-<slug>.md`."""
+    incident, place = locked(number, by=by, verb=Verb.JOIN)
+    postmortem = Postmortem.objects.get(incident=incident)
+    folder = place.postmortems.folder
+    try:
+        name = files.write(
+            files.directory(settings.POSTMORTEM_ROOT, folder),
+            _names(incident, postmortem, folder),
+            postmortem.text,
+            ours=lambda name, text: _ours(incident, folder, name, text),
+        )
+    except (OSError, files.OutsideFolder) as failure:
+        raise Refused(f"The file could not be written: {failure}") from failure
+    postmortem.folder, postmortem.file_name = folder, name
+    postmortem.exported_at, postmortem.exported_version = timezone.now(), postmortem.version
+    postmortem.save()
+    text = f"Post-mortem version {postmortem.version} exported to {postmortem.path}"
+    append(incident, Kind.STEP, text, by=by, data={"postmortem": postmortem.version})
+    _record("postmortem.exported", postmortem, by, path=postmortem.path)
+    return postmortem
+
+
+def _names(incident: Incident, postmortem: Postmortem, folder: str) -> Iterator[str]:
+    """The name it has already, so that a changed title makes no second file; else new ones."""
+    if postmortem.file_name and postmortem.folder == folder:
+        yield postmortem.file_name
+    yield from names(incident.started_at.date(), incident.title)
+
+
+def _ours(incident: Incident, folder: str, name: str, text: str) -> bool:
+    """Whether the file there is this incident's: it carries its uid, and no other post-mortem was exported to it."""
+    others = Postmortem.objects.filter(folder=folder, file_name=name).exclude(incident=incident)
+    return f'\nuid: "{incident.uid}"\n' in text.partition("\n---\n")[0] and not others.exists()
+
+
+def _replace(postmortem: Postmortem, text: str, by: User, *, generated: bool) -> None:
+    postmortem.text = text
+    postmortem.version += 1
+    postmortem.save()
+    _keep(postmortem, by, generated=generated)
+
+
+def _keep(postmortem: Postmortem, by: User, *, generated: bool) -> None:
+    PostmortemVersion.objects.create(
+        postmortem=postmortem,
+        version=postmortem.version,
+        text=postmortem.text,
+        at=timezone.now(),
+        by=by,
+        generated=generated,
+    )
+    publish(postmortem.incident)
+
+
+def _record(verb: str, postmortem: Postmortem, by: User, **detail: object) -> None:
+    incident = postmortem.incident
+    chain.record(
+        verb,
+        by=by,
+        subject=str(incident),
+        environment=incident.environment,
+        incident=incident.number,
+        detail={"version": postmortem.version, **detail},
+    )

@@ -1,0 +1,86 @@
+"""Loads what the evidence of an incident is read from: a fixed number of queries, whatever its size."""
+
+from dashboard.models import Alert
+from django.db.models import Q
+from django.utils import timezone
+
+from incidents import health
+from incidents.evidence import Evidence, Facts, ServiceHealth
+from incidents.models import ChecklistStep, Incident, Link, Postmortem, TimelineEntry
+from incidents.steps import StepKey
+from novaops.environment import Environment
+from novaops.runbook.models import Run
+from novaops.runbook.states import RunStatus
+
+
+def load(incident: Incident, environment: Environment, live: tuple[ServiceHealth, ...] | None = None) -> Facts:
+    """The facts as they stand now; `live` is the services' health where the caller has it already."""
+    links = list(incident.links.all())
+    proof = Q(kind=TimelineEntry.Kind.MESSAGE) | Q(data__has_any_keys=["report", "snapshot", "no_action"])
+    entries = list(incident.timeline.filter(proof).select_related("author").order_by("at", "id"))
+    return Facts(
+        now=timezone.now(),
+        services=tuple(incident.services),
+        severity=incident.severity,
+        commander=incident.commander.get_username() if incident.commander else "",
+        alerts=_alerts([link.ref for link in links if link.kind == Link.Kind.ALERT]),
+        reports=_told(entries, "report"),
+        snapshot=next(iter(_told(entries, "snapshot")[-1:]), None),
+        messages=tuple(_evidence(entry) for entry in entries if entry.kind == TimelineEntry.Kind.MESSAGE),
+        succeeded_runs=_succeeded(incident, [link.ref for link in links if link.kind == Link.Kind.RUN]),
+        no_action=_told(entries, "no_action"),
+        health=health.read(environment, tuple(incident.services)) if live is None else live,
+        verify_for_s=environment.verify_for_s,
+        open_before=_open_before(incident),
+        resolved_at=incident.resolved_at,
+        exported=_exported(incident),
+    )
+
+
+def _alerts(ids: list[int]) -> tuple[Evidence, ...]:
+    return tuple(
+        Evidence(
+            kind="alert",
+            at=alert.fired_at,
+            text=f"{alert.title}: {alert.sentence} (from {alert.source})",
+            url=alert.get_absolute_url(),
+        )
+        for alert in Alert.objects.filter(pk__in=ids)
+    )
+
+
+def _told(entries: list[TimelineEntry], mark: str) -> tuple[Evidence, ...]:
+    return tuple(_evidence(entry) for entry in entries if entry.data.get(mark))
+
+
+def _evidence(entry: TimelineEntry) -> Evidence:
+    by = f" ({entry.author})" if entry.author_id else ""
+    return Evidence(kind=entry.kind, at=entry.at, text=f"{entry.text}{by}", url=entry.url)
+
+
+def _succeeded(incident: Incident, ids: list[int]) -> tuple[Evidence, ...]:
+    runs = Run.objects.filter(pk__in=ids, status=RunStatus.SUCCEEDED, service__in=incident.services)
+    return tuple(
+        Evidence(
+            kind="run",
+            at=run.finished_at or run.created_at,
+            text=f"{run.title} on {run.target}: {run.outcome or 'succeeded'}",
+            url=run.get_absolute_url(),
+        )
+        for run in runs
+    )
+
+
+def _open_before(incident: Incident) -> tuple[str, ...]:
+    before = (StepKey.DETECT, StepKey.ASSESS, StepKey.COMMUNICATE, StepKey.MITIGATE)
+    return tuple(
+        step.title for step in incident.steps.all() if step.key in before and step.state == ChecklistStep.State.OPEN
+    )
+
+
+def _exported(incident: Incident) -> Evidence | None:
+    document = Postmortem.objects.filter(incident=incident).first()
+    if not document or not document.exported_at:
+        return None
+    text = f"Version {document.exported_version} exported to {document.path}"
+    return Evidence(kind="export", at=document.exported_at, text=text)

@@ -1,0 +1,114 @@
+"""The forms of incidents. Times are typed in UTC."""
+
+from typing import Any
+
+from dashboard.models import Alert
+from django import forms
+from django.contrib.auth.models import User
+
+from incidents.incident import CHANNELS
+from incidents.models import FollowUp
+from incidents.postmortem.render import MAX_BYTES
+from incidents.severity import SEVERITIES
+from novaops import environment
+from novaops.environment import SERVICE_KINDS
+
+SERVICE_TITLES = {"api": "API server", "database": "Database", "cache": "Redis", "events": "Event processor"}
+SERVICE_CHOICES = [(kind, SERVICE_TITLES[kind]) for kind in SERVICE_KINDS]
+
+
+class MomentField(forms.DateTimeField):
+    """A moment typed in UTC, empty for now."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1}, format="%Y-%m-%dT%H:%M:%S")
+        super().__init__(widget=widget, required=False, **kwargs)
+
+
+class DeclareForm(forms.Form):
+    """Declares an incident, from an alert or from what a person saw."""
+
+    environment = forms.ChoiceField(widget=forms.HiddenInput)
+    alert = forms.ModelChoiceField(
+        Alert.objects.none(), required=False, label="Because of", empty_label="What a person saw (say it below)"
+    )
+    title = forms.CharField(max_length=200, help_text="What is wrong, as a customer would say it.")
+    severity = forms.ChoiceField(
+        widget=forms.RadioSelect,
+        choices=[(severity.name, f"{severity.name}: {severity.meaning}") for severity in SEVERITIES.values()],
+        help_text="When unsure, the higher one.",
+    )
+    services = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple, choices=SERVICE_CHOICES, label="Affected services"
+    )
+    impact = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}), help_text="Who notices what.")
+    report = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        label="What was seen, by whom",
+        help_text="Needed where no alert fired.",
+    )
+    started_at = MomentField(label="Began at (UTC)", help_text="Empty: when the alert's condition began, or now.")
+    anyway = forms.BooleanField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = environment.environments()
+        self.fields["environment"].choices = [(name, known.title) for name, known in names.items()]  # type: ignore[attr-defined]
+        chosen = self.data.get("environment") or self.initial.get("environment")
+        self.fields["alert"].queryset = Alert.objects.filter(environment=chosen, cleared_at=None)  # type: ignore[attr-defined]
+
+
+class AffectedForm(forms.Form):
+    """Sets what is affected and how; the verdict is attached by itself."""
+
+    services = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple, choices=SERVICE_CHOICES, label="Affected services"
+    )
+    impact = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}), help_text="Who notices what.")
+
+
+class SeverityForm(forms.Form):
+    severity = forms.ChoiceField(
+        widget=forms.RadioSelect,
+        choices=[(severity.name, f"{severity.name}: {severity.meaning}") for severity in SEVERITIES.values()],
+    )
+    reason = forms.CharField(required=False, max_length=300)
+
+
+class ReportForm(forms.Form):
+    text = forms.CharField(widget=forms.Textarea(attrs={"rows": 2}), label="What was seen, by whom")
+    at = MomentField(label="Seen at (UTC)", help_text="Empty: now.")
+
+
+class MessageForm(forms.Form):
+    """Records what was posted where, until NovaOps sends it itself."""
+
+    channel = forms.ChoiceField(choices=list(CHANNELS.items()), label="Posted to")
+    text = forms.CharField(widget=forms.Textarea(attrs={"rows": 2}), label="What was said")
+    url = forms.URLField(required=False, label="Link to it", assume_scheme="https")
+
+
+class FollowUpForm(forms.ModelForm[FollowUp]):
+    """Writes down a follow-up."""
+
+    class Meta:
+        model = FollowUp
+        fields = ["title", "kind", "owner", "due"]
+        widgets = {"due": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["owner"].queryset = User.objects.filter(is_active=True).order_by("username")  # type: ignore[attr-defined]
+
+
+class PostmortemForm(forms.Form):
+    """The editor's text and the version it was opened at."""
+
+    text = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 30, "spellcheck": "true"}),
+        strip=False,
+        max_length=MAX_BYTES,
+        label="Markdown",
+    )
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)

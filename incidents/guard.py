@@ -1,0 +1,46 @@
+"""Who may decide in an incident, and the refusals a person reads."""
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+
+from incidents.evidence import Missing
+from incidents.models import Incident
+from novaops import environment
+from novaops.access.policy import Verb, can
+from novaops.environment import Environment
+
+
+class Refused(Exception):
+    """A decision is not taken; `reasons` say why, each with its mend."""
+
+    def __init__(self, sentence: str, reasons: list[Missing] | None = None) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.reasons = reasons or []
+
+
+def permit(by: User | None, verb: Verb, where: Environment | None) -> None:
+    """Raise PermissionDenied with the sentence of the policy; NovaOps itself (None) may always."""
+    if by is None:
+        return
+    verdict = can(by, verb, where)
+    if not verdict.allowed:
+        raise PermissionDenied(verdict.sentence)
+
+
+def where(incident: Incident) -> Environment:
+    """The incident's environment. Raises Refused where nova.toml no longer declares it."""
+    found = environment.get(incident.environment)
+    if found is None:
+        raise Refused(f"The environment {incident.environment!r} is no longer declared in nova.toml.")
+    return found
+
+
+def locked(number: int, *, by: User | None, verb: Verb) -> tuple[Incident, Environment]:
+    """The incident for a decision of `by`, locked until the end of the transaction."""
+    incident = (
+        Incident.objects.select_for_update(of=("self",), no_key=True).select_related("commander").get(number=number)
+    )
+    place = where(incident)
+    permit(by, verb, place)
+    return incident, place

@@ -1,0 +1,324 @@
+"""Every decision about an incident: each changes its rows, tells the timeline and writes its audit entry, or nothing."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from dashboard.models import Alert
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.utils import timezone
+
+from incidents import health
+from incidents.guard import Refused, locked, permit
+from incidents.links import link_alert, link_recent_runs
+from incidents.models import ChecklistItem, ChecklistStep, FollowUp, Incident, Role, TimelineEntry
+from incidents.severity import SEVERITIES
+from incidents.steps import STEPS, StepKey, filled
+from incidents.timeline import Kind, append, publish
+from novaops.access.policy import Verb, can
+from novaops.audit import chain
+from novaops.environment import SERVICE_KINDS, Environment
+
+# Any constant works: it only has to be the same for everybody who declares.
+DECLARE_LOCK = 7_340_112
+CHANNELS = {"slack": "Slack", "status-page": "Status page", "other": "Other"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """What a person (or an alert) says when declaring; `report` is a person's own observation."""
+
+    environment: Environment
+    title: str
+    severity: str
+    services: tuple[str, ...]
+    impact: str = ""
+    started_at: datetime | None = None
+    report: str = ""
+    alert: Alert | None = None
+
+    @property
+    def dedup_key(self) -> str:
+        return self.alert.dedup_key if self.alert else ""
+
+
+class Covered(Refused):
+    """An open incident already covers what was to be declared."""
+
+    def __init__(self, incident: Incident) -> None:
+        super().__init__(f"{incident.name} is open for this: {incident.title}")
+        self.incident = incident
+
+
+def covering(environment: str, services: tuple[str, ...], dedup_key: str = "") -> Incident | None:
+    """The open incident of the same cause, else the newest one that affects one of the services."""
+    open_here = Incident.objects.filter(environment=environment, state=Incident.State.OPEN)
+    same = open_here.filter(dedup_key=dedup_key).first() if dedup_key else None
+    return same or open_here.filter(services__overlap=list(services)).first()
+
+
+@transaction.atomic
+def declare(declaration: Declaration, *, by: User | None, anyway: bool = False, via: str = "page") -> Incident:
+    """Open an incident with its checklist; an alert fills Detect with its evidence.
+
+    Raises Covered where an open incident has the same cause, and unless `anyway` where one affects the same service.
+    """
+    permit(by, Verb.JOIN, declaration.environment)
+    _check(declaration)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DECLARE_LOCK])
+    there = covering(declaration.environment.name, declaration.services, declaration.dedup_key)
+    if there and (not anyway or (there.dedup_key and there.dedup_key == declaration.dedup_key)):
+        raise Covered(there)
+    incident = _opened(declaration, by)
+    _lay_checklist(incident, declaration.environment)
+    _tell_opening(incident, declaration, by)
+    publish(incident)
+    detail = {
+        "severity": incident.severity,
+        "services": incident.services,
+        "alert": getattr(declaration.alert, "pk", None),
+    }
+    _record("incident.declared", incident, by, via=via, detail=detail)
+    return incident
+
+
+def _check(declaration: Declaration) -> None:
+    if declaration.severity not in SEVERITIES:
+        raise Refused("Choose a severity by its definition.")
+    if set(declaration.services) - set(SERVICE_KINDS):
+        raise Refused("Choose from the services of the environment.")
+    if not declaration.alert and not declaration.report.strip():
+        raise Refused("Say what was seen: without an alert, the report is what detects the incident.")
+    if declaration.started_at and declaration.started_at > timezone.now() + timedelta(minutes=1):
+        raise Refused("The start lies in the future: give the time in UTC.")
+
+
+def _opened(declaration: Declaration, by: User | None) -> Incident:
+    now, alert = timezone.now(), declaration.alert
+    newest = Incident.objects.order_by("-number").values_list("number", flat=True).first() or 0
+    return Incident.objects.create(
+        number=newest + 1,
+        environment=declaration.environment.name,
+        title=" ".join(declaration.title.split())[:200],
+        severity=declaration.severity,
+        services=list(declaration.services),
+        impact=declaration.impact,
+        dedup_key=declaration.dedup_key[:200],
+        commander=by if by and can(by, Verb.COMMAND, declaration.environment).allowed else None,
+        declared_by=by,
+        declared_at=now,
+        started_at=declaration.started_at or (alert.started_at if alert else now),
+        detected_at=alert.fired_at if alert else now,
+        acknowledged_at=now if by else None,
+    )
+
+
+def _lay_checklist(incident: Incident, environment: Environment) -> None:
+    rows = ChecklistStep.objects.bulk_create(
+        ChecklistStep(incident=incident, key=step.key, position=position, words=filled(step.words, environment))
+        for position, step in enumerate(STEPS, 1)
+    )
+    ChecklistItem.objects.bulk_create(
+        ChecklistItem(step=row, position=position, text=filled(text, environment))
+        for row, step in zip(rows, STEPS, strict=True)
+        for position, text in enumerate(step.items, 1)
+    )
+
+
+def _tell_opening(incident: Incident, declaration: Declaration, by: User | None) -> None:
+    if declaration.alert:
+        link_alert(incident, declaration.alert)
+    if declaration.report.strip():
+        append(incident, Kind.NOTE, declaration.report.strip(), by=by, data={"report": True}, starred=True)
+    append(incident, Kind.STATE, f"Declared as {incident.severity}", by=by, starred=True)
+    if incident.commander:
+        append(incident, Kind.ROLE, f"{incident.commander} took command", by=by, data={"role": "commander"})
+    health.attach_snapshot(incident, declaration.environment)
+    link_recent_runs(incident)
+    evidence = [
+        {
+            "kind": "alert" if declaration.alert else "report",
+            "at": incident.detected_at,
+            "text": _detected_by(declaration),
+        }
+    ]
+    incident.steps.filter(key=StepKey.DETECT).update(
+        state=ChecklistStep.State.DONE,
+        done_at=incident.declared_at,
+        done_by=by,
+        evidence=[{**piece, "at": piece["at"].isoformat(), "url": ""} for piece in evidence],
+    )
+
+
+def _detected_by(declaration: Declaration) -> str:
+    return (
+        f"{declaration.alert.title}: {declaration.alert.sentence}" if declaration.alert else declaration.report.strip()
+    )
+
+
+@transaction.atomic
+def set_commander(number: int, user: User, *, by: User) -> Incident:
+    """Give command to `user`: takes it, assigns it or hands it over."""
+    incident, place = locked(number, by=by, verb=Verb.COMMAND)
+    verdict = can(user, Verb.COMMAND, place)
+    if not verdict.allowed:
+        raise Refused(f"{user} may not command incidents: choose a commander.")
+    before = incident.commander
+    if before == user:
+        return incident
+    incident.commander = user
+    incident.acknowledged_at = incident.acknowledged_at or timezone.now()
+    incident.save(update_fields=["commander", "acknowledged_at"])
+    handed = f", handed over by {before}" if before else ""
+    text = f"{user} took command{handed}" if user == by else f"{by} gave command to {user}{handed}"
+    append(incident, Kind.ROLE, text, by=by, data={"role": "commander", "from": str(before or ""), "to": str(user)})
+    _record("incident.commander", incident, by, detail={"from": str(before or ""), "to": str(user)})
+    return incident
+
+
+@transaction.atomic
+def set_role(number: int, name: str, user: User, *, by: User) -> Incident:
+    """Give a role besides the commander to `user`. Joining as responder needs no commander."""
+    joins = name == Role.Name.RESPONDER and user == by
+    incident, place = locked(number, by=by, verb=Verb.JOIN if joins else Verb.COMMAND)
+    if name not in Role.Name.values:
+        raise Refused(f"There is no role {name!r}: use commander, {', '.join(Role.Name.values)}.")
+    if not can(user, Verb.JOIN, place).allowed:
+        raise Refused(f"{user} may not write in incidents.")
+    _, created = Role.objects.get_or_create(
+        incident=incident, name=name, user=user, until=None, defaults={"since": timezone.now()}
+    )
+    if created:
+        label = Role.Name(name).label.lower()
+        append(incident, Kind.ROLE, f"{user} is {label}", by=by, data={"role": name, "to": str(user)})
+        _record("incident.role", incident, by, detail={"role": name, "to": str(user)})
+    return incident
+
+
+@transaction.atomic
+def end_role(number: int, role: int, *, by: User) -> Incident:
+    """End somebody's role; one's own needs no commander."""
+    incident, place = locked(number, by=by, verb=Verb.JOIN)
+    held = incident.roles.select_related("user").filter(pk=role, until=None).first()
+    if not held:
+        return incident
+    if held.user != by:
+        permit(by, Verb.COMMAND, place)
+    held.until = timezone.now()
+    held.save(update_fields=["until"])
+    append(incident, Kind.ROLE, f"{held.user} is no longer {held.name}", by=by, data={"role": held.name})
+    _record("incident.role", incident, by, detail={"role": held.name, "from": str(held.user)})
+    return incident
+
+
+@transaction.atomic
+def note(
+    number: int, text: str, *, by: User, key: str = "", at: datetime | None = None, report: bool = False
+) -> Incident:
+    """Write a note; `report` makes it a person's report that detects, `key` is the form's, so that it is written once."""
+    incident, _ = locked(number, by=by, verb=Verb.JOIN)
+    if not text.strip():
+        raise Refused("The note is empty.")
+    data = {"report": True} if report else {}
+    append(incident, Kind.NOTE, text.strip(), by=by, at=_past(at), data=data, dedup_key=key, starred=report)
+    if report and not incident.detected_at:
+        incident.detected_at = at or timezone.now()
+        incident.save(update_fields=["detected_at"])
+    _record("incident.note", incident, by, detail={"text": text.strip()[:500]})
+    return incident
+
+
+def _past(at: datetime | None) -> datetime | None:
+    if at and at > timezone.now():
+        raise Refused("That time lies in the future: give it in UTC.")
+    return at
+
+
+@transaction.atomic
+def message(number: int, channel: str, text: str, *, by: User, url: str = "", key: str = "") -> Incident:
+    """Record that people were told something, and where."""
+    incident, _ = locked(number, by=by, verb=Verb.JOIN)
+    if channel not in CHANNELS or not text.strip():
+        raise Refused("Say where it was posted, and what.")
+    incident.told_at = timezone.now()
+    incident.save(update_fields=["told_at"])
+    told = f"{CHANNELS[channel]}: {text.strip()}"
+    append(incident, Kind.MESSAGE, told, by=by, url=url, data={"channel": channel}, dedup_key=key)
+    _record("incident.message", incident, by, detail={"channel": channel, "url": url})
+    return incident
+
+
+@transaction.atomic
+def set_severity(number: int, severity: str, *, by: User, reason: str = "") -> Incident:
+    """Change the severity by its written definition."""
+    incident, _ = locked(number, by=by, verb=Verb.COMMAND)
+    if severity not in SEVERITIES:
+        raise Refused(f"There is no severity {severity!r}: use {', '.join(SEVERITIES)}.")
+    before = incident.severity
+    if before == severity:
+        return incident
+    incident.severity = severity
+    incident.save(update_fields=["severity"])
+    text = f"Severity {before} → {severity}" + (f": {reason.strip()}" if reason.strip() else "")
+    append(incident, Kind.SEVERITY, text, by=by, data={"from": before, "to": severity})
+    _record("incident.severity", incident, by, reason=reason, detail={"from": before, "to": severity})
+    return incident
+
+
+@transaction.atomic
+def set_affected(number: int, services: tuple[str, ...], impact: str, *, by: User) -> Incident:
+    """Set what is affected and how; the overview's verdict is attached again, as it stands now."""
+    incident, place = locked(number, by=by, verb=Verb.JOIN)
+    if not services or set(services) - set(SERVICE_KINDS):
+        raise Refused("Choose at least one service of the environment.")
+    before = {"services": incident.services, "impact": incident.impact}
+    incident.services, incident.impact = list(services), impact.strip()
+    incident.save(update_fields=["services", "impact"])
+    text = f"Affected: {', '.join(services)}" + (f". {impact.strip()}" if impact.strip() else "")
+    append(incident, Kind.STATE, text, by=by, data={"services": list(services)})
+    health.attach_snapshot(incident, place)
+    link_recent_runs(incident)
+    _record(
+        "incident.affected", incident, by, detail={"from": before, "to": {"services": list(services), "impact": impact}}
+    )
+    return incident
+
+
+@transaction.atomic
+def star(number: int, entry: int, starred: bool, *, by: User) -> Incident:
+    """Mark a timeline entry as a key moment, or take the mark away."""
+    incident, _ = locked(number, by=by, verb=Verb.JOIN)
+    if not TimelineEntry.objects.filter(incident=incident, pk=entry).update(starred=starred):
+        raise Refused("That entry does not belong to this incident.")
+    publish(incident)
+    _record("incident.star", incident, by, detail={"entry": entry, "starred": starred})
+    return incident
+
+
+@transaction.atomic
+def add_follow_up(number: int, follow_up: FollowUp, *, by: User) -> Incident:
+    """Write down a piece of work that came out of the incident."""
+    incident, _ = locked(number, by=by, verb=Verb.JOIN)
+    follow_up.incident, follow_up.created_by, follow_up.created_at = incident, by, timezone.now()
+    follow_up.save(force_insert=True)
+    append(incident, Kind.NOTE, f"Follow-up: {follow_up.title}", by=by, data={"follow_up": follow_up.pk})
+    _record("incident.follow_up", incident, by, detail={"title": follow_up.title, "kind": follow_up.kind})
+    return incident
+
+
+@transaction.atomic
+def set_follow_up_state(number: int, follow_up: int, state: str, *, by: User) -> Incident:
+    """Finish, drop or open a follow-up again."""
+    incident, _ = locked(number, by=by, verb=Verb.JOIN)
+    known = state in FollowUp.State.values
+    if not known or not incident.follow_ups.filter(pk=follow_up).update(state=state):
+        raise Refused("That follow-up does not belong to this incident.")
+    publish(incident)
+    _record("incident.follow_up", incident, by, detail={"follow_up": follow_up, "state": state})
+    return incident
+
+
+def _record(verb: str, incident: Incident, by: User | None, **more: Any) -> None:
+    chain.record(verb, by=by, subject=str(incident), environment=incident.environment, incident=incident.number, **more)

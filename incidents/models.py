@@ -1,0 +1,335 @@
+"""Incidents, their checklist, append-only timeline, links, roles, follow-ups and post-mortems."""
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+
+from incidents.measures import Moments
+from incidents.severity import SEVERITIES, Severity
+from incidents.steps import STEP, Step
+
+POSTMORTEM_WITHIN = timedelta(hours=48)
+# An entry written this long after what it tells counts as late.
+LATE_AFTER = timedelta(minutes=2)
+
+
+class Incident(models.Model):
+    """One incident. Its moments are None until they happen; the start is what people know it to be."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        RESOLVED = "resolved", "Resolved"
+        CLOSED = "closed", "Closed"
+
+    number = models.PositiveIntegerField(unique=True)
+    # Names the incident in exported files, also after its number was used again in another database.
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    environment = models.CharField(max_length=40)
+    title = models.CharField(max_length=200)
+    severity = models.CharField(max_length=4, choices=[(name, name) for name in SEVERITIES])
+    services = ArrayField(models.CharField(max_length=20), default=list)
+    impact = models.TextField(blank=True)
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    # What it was declared for (`<environment>:<rule or service>`); empty for a blank declaration.
+    dedup_key = models.CharField(max_length=200, blank=True)
+    commander = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    declared_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    declared_at = models.DateTimeField()
+    started_at = models.DateTimeField()
+    detected_at = models.DateTimeField(null=True)
+    acknowledged_at = models.DateTimeField(null=True)
+    mitigated_at = models.DateTimeField(null=True)
+    resolved_at = models.DateTimeField(null=True)
+    # When people outside the room were last told something.
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dedup_key"], condition=Q(state="open") & ~Q(dedup_key=""), name="one_open_incident_a_cause"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["environment", "state", "-number"], name="incident_of_environment"),
+            models.Index(fields=["environment", "-started_at"], name="incident_started"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.title}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("incidents:room", args=[self.number])
+
+    @property
+    def name(self) -> str:
+        """How people say it: INC-42."""
+        return f"INC-{self.number}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state == self.State.OPEN
+
+    @property
+    def grade(self) -> Severity:
+        """The written definition of its severity."""
+        return SEVERITIES[self.severity]
+
+    @property
+    def moments(self) -> Moments:
+        return Moments(
+            started_at=self.started_at,
+            detected_at=self.detected_at,
+            acknowledged_at=self.acknowledged_at,
+            mitigated_at=self.mitigated_at,
+            resolved_at=self.resolved_at,
+        )
+
+    @property
+    def next_update_due_at(self) -> datetime | None:
+        """When people must hear again; None where nothing is promised or it is over."""
+        if not self.is_open or self.grade.update_every is None:
+            return None
+        return (self.told_at or self.declared_at) + self.grade.update_every
+
+
+class ChecklistStep(models.Model):
+    """One of the six steps in one incident, frozen in the runbook's words when the incident was declared."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        DONE = "done", "Done"
+        SKIPPED = "skipped", "Skipped"
+        OVERRIDDEN = "overridden", "Overridden"
+
+    incident = models.ForeignKey(Incident, on_delete=models.PROTECT, related_name="steps")
+    key = models.CharField(max_length=12)
+    position = models.PositiveSmallIntegerField()
+    words = models.TextField()
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    done_at = models.DateTimeField(null=True)
+    done_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    evidence = models.JSONField(default=list)
+    override_reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["incident", "key"], name="incident_step_once")]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.state})"
+
+    @property
+    def definition(self) -> Step:
+        return STEP[self.key]
+
+    @property
+    def title(self) -> str:
+        return self.definition.title
+
+    @property
+    def is_open(self) -> bool:
+        return self.state == self.State.OPEN
+
+
+class ChecklistItem(models.Model):
+    """A part of a step from the runbook, ticked by a person; it informs and never gates."""
+
+    step = models.ForeignKey(ChecklistStep, on_delete=models.PROTECT, related_name="items")
+    position = models.PositiveSmallIntegerField()
+    text = models.CharField(max_length=300)
+    done_at = models.DateTimeField(null=True)
+    done_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["step", "position"], name="checklist_item_once")]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class TimelineEntry(models.Model):
+    """Something that happened, in the words it was told. A trigger refuses to change or remove it; a star may come and go."""
+
+    class Kind(models.TextChoices):
+        ALERT = "alert", "Alert"
+        RUN = "run", "Run"
+        STATE = "state", "State"
+        NOTE = "note", "Note"
+        ROLE = "role", "Role"
+        SEVERITY = "severity", "Severity"
+        MESSAGE = "message", "Message"
+        STEP = "step", "Step"
+        DEPLOYMENT = "deployment", "Deployment"
+
+    incident = models.ForeignKey(Incident, on_delete=models.PROTECT, related_name="timeline")
+    at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+    kind = models.CharField(max_length=10, choices=Kind)
+    author = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    text = models.TextField()
+    url = models.CharField(max_length=500, blank=True)
+    data = models.JSONField(default=dict)
+    # What makes a second telling of the same thing a repetition; empty where there is none.
+    dedup_key = models.CharField(max_length=120, blank=True)
+    starred = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["incident", "dedup_key"], condition=~Q(dedup_key=""), name="timeline_entry_once"
+            )
+        ]
+        indexes = [models.Index(fields=["incident", "-at", "-id"], name="timeline_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.at:%H:%M:%S} {self.text}"
+
+    @property
+    def late(self) -> bool:
+        """Whether it was written down noticeably after it happened."""
+        return self.recorded_at - self.at > LATE_AFTER
+
+    @property
+    def who(self) -> str:
+        return self.author.get_username() if self.author else "NovaOps"
+
+
+class Link(models.Model):
+    """An alert or a run that belongs to the incident, by id, so that the row there may be pruned."""
+
+    class Kind(models.TextChoices):
+        ALERT = "alert", "Alert"
+        RUN = "run", "Run"
+
+    incident = models.ForeignKey(Incident, on_delete=models.PROTECT, related_name="links")
+    kind = models.CharField(max_length=5, choices=Kind)
+    ref = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["incident", "kind", "ref"], name="incident_link_once")]
+        indexes = [models.Index(fields=["kind", "ref"], name="incident_link_of")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.ref}"
+
+
+class Role(models.Model):
+    """Who held a role besides the commander, from when to when."""
+
+    class Name(models.TextChoices):
+        COMMUNICATIONS = "communications", "Communications"
+        SCRIBE = "scribe", "Scribe"
+        RESPONDER = "responder", "Responder"
+
+    incident = models.ForeignKey(Incident, on_delete=models.PROTECT, related_name="roles")
+    name = models.CharField(max_length=14, choices=Name)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    since = models.DateTimeField()
+    until = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["since"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["incident", "name", "user"], condition=Q(until=None), name="incident_role_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.user}"
+
+
+class FollowUp(models.Model):
+    """A piece of work that came out of an incident."""
+
+    class Kind(models.TextChoices):
+        PREVENT = "prevent", "Prevent"
+        DETECT = "detect", "Detect earlier"
+        MITIGATE = "mitigate", "Mitigate faster"
+        PROCESS = "process", "Process"
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        DONE = "done", "Done"
+        DROPPED = "dropped", "Dropped"
+
+    incident = models.ForeignKey(Incident, on_delete=models.PROTECT, related_name="follow_ups")
+    title = models.CharField(max_length=200)
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.PREVENT)
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    due = models.DateField(null=True, blank=True)
+    state = models.CharField(max_length=7, choices=State, default=State.OPEN)
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["state", "due"], name="follow_up_due")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Postmortem(models.Model):
+    """The document of an incident. `version` grows with each saved text; an editor names the one it started from."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        PUBLISHED = "published", "Published"
+
+    incident = models.OneToOneField(Incident, on_delete=models.PROTECT, related_name="postmortem")
+    text = models.TextField()
+    version = models.PositiveIntegerField(default=1)
+    state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
+    generated_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    # Relative to the environment's folder; once chosen it stays, whatever the title becomes.
+    file_name = models.CharField(max_length=120, blank=True)
+    folder = models.CharField(max_length=200, blank=True)
+    exported_at = models.DateTimeField(null=True)
+    exported_version = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["folder", "file_name"], condition=~Q(file_name=""), name="postmortem_file_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Post-mortem of {self.incident}, version {self.version}"
+
+    @property
+    def path(self) -> str:
+        """Where it was exported to, relative to NOVAOPS_POSTMORTEM_ROOT; empty before."""
+        return f"{self.folder}/{self.file_name}" if self.file_name else ""
+
+    @property
+    def newer_than_export(self) -> bool:
+        return self.exported_version != self.version
+
+
+class PostmortemVersion(models.Model):
+    """One saved text of a post-mortem, kept."""
+
+    postmortem = models.ForeignKey(Postmortem, on_delete=models.PROTECT, related_name="versions")
+    version = models.PositiveIntegerField()
+    text = models.TextField()
+    at = models.DateTimeField()
+    by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    generated = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["-version"]
+        constraints = [models.UniqueConstraint(fields=["postmortem", "version"], name="postmortem_version_once")]
+
+    def __str__(self) -> str:
+        return f"Version {self.version}"

@@ -1,0 +1,66 @@
+"""What the views of incidents share: the incident of the address, the user, and how a refusal is shown."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from incidents.guard import Refused, where
+from incidents.models import Incident
+from incidents.room import build, find
+from incidents.steps import STEP
+
+View = Callable[..., HttpResponse]
+LONGEST_KEY = 80
+
+
+def user_of(request: HttpRequest) -> User:
+    """The signed-in user; the login middleware lets nobody else in."""
+    if not isinstance(request.user, User):
+        raise Http404
+    return request.user
+
+
+def incident_of(number: int) -> Incident:
+    """The incident of the address, or 404."""
+    return get_object_or_404(find(number))
+
+
+def form_key(request: HttpRequest) -> str:
+    """The key of the form that was sent, so that sending it twice writes once."""
+    return f"form:{request.POST['key']}"[:LONGEST_KEY] if request.POST.get("key") else ""
+
+
+def shows_refusal(view: View) -> View:
+    """Show the room (or the step the address names) again with the reasons and what was typed, as 409."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, number: int, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, number, *args, **kwargs)
+        except Refused as refusal:
+            return refused(request, number, refusal, kwargs.get("key", ""))
+
+    return wrapped
+
+
+def refused(request: HttpRequest, number: int, refusal: Refused, key: str = "") -> HttpResponse:
+    """The page where the decision was asked for, with why it was not taken."""
+    context = room_context(request, incident_of(number)) | {"refusal": refusal, "typed": request.POST}
+    if key not in STEP:
+        return render(request, "incidents/room.html", context, status=409)
+    return render(request, "incidents/step.html", context | step_context(context, key), status=409)
+
+
+def room_context(request: HttpRequest, incident: Incident) -> dict[str, Any]:
+    """The context of the room's templates."""
+    return {"incident": incident, "room": build(incident, where(incident), user_of(request)), "typed": {}}
+
+
+def step_context(context: dict[str, Any], key: str) -> dict[str, Any]:
+    """What the page of one step adds to the room's context."""
+    step = next(step for step in context["room"].steps if step.row.key == key)
+    return {"step": step, "words": step.row.words}

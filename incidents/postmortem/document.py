@@ -1,0 +1,185 @@
+"""Writes a post-mortem from its facts: what a machine can know is filled, what people must say carries a prompt.
+
+Every text that came from outside goes through `escape`. Times are UTC. Names stand behind roles: the document is blameless.
+"""
+
+from datetime import datetime
+
+from incidents.measures import duration
+from incidents.postmortem import impact, response
+from incidents.postmortem.escape import inline, link, table, yaml_string
+from incidents.postmortem.markers import Part, front, generated, human
+from incidents.postmortem.story import Line, Story
+
+LIFE = (
+    ("started", "started_at"),
+    ("detected", "detected_at"),
+    ("acknowledged", "acknowledged_at"),
+    ("mitigated", "mitigated_at"),
+    ("resolved", "resolved_at"),
+)
+
+
+def write(story: Story) -> list[Part]:
+    """The parts of the document, in its order."""
+    return [
+        front(_front_matter(story)),
+        generated("title", f"# INC-{story.number}: {inline(story.title)}"),
+        generated("summary", f"## Summary\n\n{_summary(story)}\n\n{_life(story)}"),
+        human("summary-story", "Two more sentences: what customers noticed, and what the incident was really about."),
+        generated("impact", f"## Impact\n\n{impact.write(story)}"),
+        human("impact-people", "Customers affected, money, support tickets. Say how each number was counted."),
+        generated("detection", f"## Detection\n\n{_detection(story)}"),
+        human("detection-judgement", "Was that good enough? What could have seen it earlier?"),
+        generated("timeline", f"## Timeline\n\n{_timeline(story)}"),
+        human("timeline-beliefs", "What did people believe at the time, and what made them believe it?"),
+        generated("response", f"## Response\n\n{response.write(story)}"),
+        human("response-judgement", "How did working together go? Which hand-over or message was missing?"),
+        generated("factors", f"## Contributing factors\n\n{_factors(story)}"),
+        human("factors-why", "Why did each of them make sense at the time? There is no single root cause."),
+        generated("recovery", f"## Recovery\n\n{response.recovery(story)}"),
+        generated("lessons", f"## What went well, what went badly, where we were lucky\n\n{response.asking(story)}"),
+        human("lessons-well", "What went well?"),
+        human("lessons-badly", "What went badly?"),
+        human("lessons-lucky", "Where were we lucky?"),
+        generated("follow-ups", f"## Follow-ups\n\n{_follow_ups(story)}"),
+        human("follow-ups-why", "Which of the contributing factors stays without a follow-up, and why is that fine?"),
+        generated("evidence", f"## Evidence\n\n{response.evidence(story)}"),
+        generated("end", _end(story)),
+    ]
+
+
+def stamp(at: datetime | None) -> str:
+    """A moment as the document writes it; blank where it is not known."""
+    return f"{at:%Y-%m-%d %H:%M:%S}" if at else ""
+
+
+def _front_matter(story: Story) -> str:
+    lines = [
+        f"incident: {story.number}",
+        f"uid: {yaml_string(story.uid)}",
+        f"title: {yaml_string(story.title)}",
+        f"severity: {yaml_string(story.severity)}",
+        f"status: {yaml_string(story.state)}",
+        f"environment: {yaml_string(story.environment)}",
+        f"services: {_yaml_list(story.services)}",
+        f"commander: {yaml_string(story.commander)}",
+        f"participants: {_yaml_list(story.participants)}",
+    ]
+    for word, name in LIFE:
+        at: datetime | None = getattr(story.moments, name)
+        lines.append(f"{word}: {at:%Y-%m-%dT%H:%M:%SZ}" if at else f"{word}: null")
+    for measure in story.measures:
+        key = measure.name.lower().replace(" ", "_")
+        lines.append(f"{key}_s: {'null' if measure.seconds is None else round(measure.seconds)}")
+    lines.append(f"generated: {story.generated_at:%Y-%m-%dT%H:%M:%SZ}")
+    lines.append(f"generator: {yaml_string(f'NovaOps {story.version}')}")
+    lines.append(f"tags: {_yaml_list(('post-mortem', story.severity.lower(), *story.services))}")
+    return "\n".join(lines)
+
+
+def _yaml_list(texts: tuple[str, ...]) -> str:
+    return f"[{', '.join(yaml_string(text) for text in texts)}]"
+
+
+def _summary(story: Story) -> str:
+    where = ", ".join(inline(service) for service in story.services) or "no service named"
+    first = f"{inline(story.title)}: {story.severity} ({inline(story.severity_meaning)}) on {where}"
+    lasted = next(measure for measure in story.measures if measure.name == "Duration")
+    how_long = f", for {lasted.text}" if lasted.seconds is not None else ""
+    worked = [run for run in story.runs if run.status == "succeeded"]
+    ended = f" The last action that succeeded was {inline(worked[-1].title)}." if worked else ""
+    said = f"\n\nImpact as it was stated in the room: {inline(story.impact)}" if story.impact.strip() else ""
+    return f"{first}{how_long}.{ended}{said}"
+
+
+def _life(story: Story) -> str:
+    moments = [[word.capitalize(), stamp(getattr(story.moments, name))] for word, name in LIFE]
+    measured = [[measure.name, f"{measure.text} ({measure.meaning})"] for measure in story.measures]
+    roles = [
+        ["Commander", inline(story.commander) or "nobody"],
+        ["Participants", inline(", ".join(story.participants))],
+    ]
+    return table(["What", "UTC, or how long"], [*moments, *measured, *roles])
+
+
+def _detection(story: Story) -> str:
+    detect = story.measures[0]
+    first = min(story.alerts, key=lambda alert: alert.fired_at, default=None)
+    if first is None:
+        return f"A person's report detected it; no alert fired. {detect.name}: {detect.text}."
+    seen = f"{inline(first.title)} ({inline(first.source)}) saw it first, at {stamp(first.fired_at)} UTC"
+    condition = f"its condition had begun at {stamp(first.started_at)} UTC"
+    rows = [
+        [
+            stamp(alert.fired_at),
+            inline(alert.title),
+            inline(alert.service),
+            f"{impact.number(alert.value)} against {impact.number(alert.threshold)}",
+            duration((alert.cleared_at - alert.fired_at).total_seconds()) if alert.cleared_at else "not cleared",
+        ]
+        for alert in story.alerts
+    ]
+    alerts = table(["Fired (UTC)", "Alert", "Service", "Value", "Firing for"], rows)
+    return f"{seen}; {condition}. {detect.name}: {detect.text}.\n\n{alerts}"
+
+
+def _timeline(story: Story) -> str:
+    rows = [
+        [
+            stamp(line.at),
+            f"**{line.kind}**" if line.key else line.kind,
+            _text(line, story.base_url),
+            inline(line.who),
+        ]
+        for line in story.timeline
+    ]
+    left = f"\n\n{story.timeline_left_out} more entries are on the incident's page." if story.timeline_left_out else ""
+    return f"Key moments are bold.\n\n{table(['UTC', 'Kind', 'What', 'Who'], rows)}{left}"
+
+
+def _text(line: Line, base_url: str) -> str:
+    late = " (written down later)" if line.late else ""
+    url = f"{base_url}{line.url}" if line.url.startswith("/") else line.url
+    return f"{link(line.text, url)}{late}"
+
+
+def _factors(story: Story) -> str:
+    found = [f"- {stamp(at)} UTC: {inline(text)}" for at, text in story.earlier_changes]
+    found += [
+        f"- {stamp(run.requested_at)} UTC: {inline(run.title)} on {inline(run.target)} ({inline(run.status)})"
+        for run in story.earlier_runs
+    ]
+    found += [f"- {inline(alert.title)}: {inline(alert.sentence)}" for alert in story.alerts]
+    if not found:
+        return "No deployment, run or alert is recorded in the hour before the start."
+    return "Candidates, from what is recorded of the hour before the start and of the incident itself:\n\n" + "\n".join(
+        found
+    )
+
+
+def _follow_ups(story: Story) -> str:
+    if not story.follow_ups:
+        return "None is written down yet."
+    rows = [
+        [
+            inline(each.title),
+            each.kind,
+            inline(each.owner) or "nobody",
+            f"{each.due:%Y-%m-%d}" if each.due else "no date",
+            each.state,
+        ]
+        for each in story.follow_ups
+    ]
+    return table(["Follow-up", "Kind", "Owner", "Due", "State"], rows)
+
+
+def _end(story: Story) -> str:
+    audit = story.audit
+    entries = (
+        f"{audit.entries} audit entries, #{audit.first_seq} to #{audit.last_seq}" if audit.entries else "No audit entry"
+    )
+    return (
+        f"---\n\nGenerated by NovaOps {story.version} at {stamp(story.generated_at)} UTC. {entries} tell of this incident; "
+        f"the head of the audit chain was #{audit.head_seq} with the hash `{audit.head_hash}`."
+    )

@@ -1,0 +1,33 @@
+"""Markdown as safe HTML for the preview: CommonMark with GFM tables, no raw HTML, then an allowlist of tags."""
+
+import re
+
+import nh3
+from django.utils.safestring import SafeString, mark_safe
+from markdown_it import MarkdownIt
+
+MAX_BYTES = 200 * 1024
+TAGS = {
+    *("h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "blockquote", "pre", "code", "em", "strong", "s", "del"),
+    *("ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td", "a"),
+}
+FRONT_MATTER = re.compile(r"\A---\n.*?\n---[ \t]*(?:\n|\Z)", re.DOTALL)
+MARKER = re.compile(r"^<!-- nova:[a-z]+ [^\n]*-->[ \t]*$", re.MULTILINE)
+parser = MarkdownIt("js-default", {"html": False, "linkify": False}).disable("image")
+cleaner = nh3.Cleaner(
+    tags=TAGS,
+    attributes={"a": {"href"}, "ol": {"start"}},
+    url_schemes={"http", "https", "mailto"},
+    link_rel="noopener noreferrer nofollow",
+)
+
+
+def normalised(text: str) -> str:
+    """Text as it is stored: line feeds only, no NUL, which PostgreSQL refuses."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
+
+
+def render(source: str) -> SafeString:
+    """The document without front matter and markers. Longer than MAX_BYTES is refused by the form, not here."""
+    body = MARKER.sub("", FRONT_MATTER.sub("", normalised(source)))
+    return mark_safe(cleaner.clean(parser.render(body)))  # noqa: S308 (nh3 keeps only the allowlist above)

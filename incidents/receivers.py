@@ -1,0 +1,48 @@
+"""Alerts and runs put themselves on the timeline of the open incident that they belong to."""
+
+from typing import Any
+
+from dashboard.models import Alert
+from dashboard.signals import alert_cleared, alert_fired
+from django.db.models import Q, QuerySet
+
+from incidents.links import link_alert, link_run, tell_cleared
+from incidents.models import Incident, Link
+from novaops import live
+from novaops.runbook.models import Run
+from novaops.runbook.signals import run_changed, run_finished
+
+
+def connect() -> None:
+    """Listen; called once, when the apps are ready."""
+    alert_fired.connect(on_alert_fired, dispatch_uid="incidents.alert_fired")
+    alert_cleared.connect(on_alert_cleared, dispatch_uid="incidents.alert_cleared")
+    run_changed.connect(on_run_changed, dispatch_uid="incidents.run_changed")
+    run_finished.connect(on_run_changed, dispatch_uid="incidents.run_finished")
+
+
+def on_alert_fired(*, alert: Alert, **_: Any) -> None:
+    """Tie a firing alert to every open incident that affects its service."""
+    for incident in _open_in(alert.environment).filter(services__contains=[alert.service]):
+        link_alert(incident, alert)
+    # Where none covers it, the overview offers to open one.
+    live.publish(f"overview:{alert.environment}")
+
+
+def on_alert_cleared(*, alert: Alert, **_: Any) -> None:
+    """Tell the incidents that have the alert, also the resolved ones, that it cleared."""
+    for incident in Incident.objects.filter(links__kind=Link.Kind.ALERT, links__ref=alert.pk):
+        tell_cleared(incident, alert)
+
+
+def on_run_changed(*, run: Run, **_: Any) -> None:
+    """Tie a run to the incident it names, and to the open ones whose services it acts on."""
+    named = Q(number=run.incident) if run.incident is not None else Q(pk=None)
+    covered = Q(environment=run.environment, state=Incident.State.OPEN, services__contains=[run.service])
+    linked = Q(links__kind=Link.Kind.RUN, links__ref=run.pk)
+    for incident in Incident.objects.filter(named | covered | linked).distinct():
+        link_run(incident, run)
+
+
+def _open_in(environment: str) -> QuerySet[Incident]:
+    return Incident.objects.filter(environment=environment, state=Incident.State.OPEN)

@@ -1,0 +1,36 @@
+"""Pages of incidents and post-mortems."""
+
+from django.urls import path
+
+from incidents import postmortem_views, step_views, views
+
+app_name = "incidents"
+urlpatterns = [
+    path("", views.index, name="list"),
+    path("new", views.new, name="new"),
+    path("<int:number>/", views.room, name="room"),
+    path("<int:number>/compose", views.compose, name="compose"),
+    path("<int:number>/command", views.command, name="command"),
+    path("<int:number>/join", views.join, name="join"),
+    path("<int:number>/roles/<int:role>/end", views.end_role, name="end_role"),
+    path("<int:number>/entries/<int:entry>/star", views.star, name="star"),
+    path("<int:number>/follow-ups", views.follow_ups, name="follow_ups"),
+    path("<int:number>/follow-ups/<int:follow_up>/state", views.follow_up_state, name="follow_up_state"),
+    path("<int:number>/reopen", views.reopen, name="reopen"),
+    path("<int:number>/steps/<slug:key>/", step_views.step, name="step"),
+    path("<int:number>/steps/<slug:key>/complete", step_views.complete, name="complete"),
+    path("<int:number>/steps/<slug:key>/override", step_views.override, name="override"),
+    path("<int:number>/items/<int:item>", step_views.tick, name="tick"),
+    path("<int:number>/report", step_views.report, name="report"),
+    path("<int:number>/affected", step_views.affected, name="affected"),
+    path("<int:number>/severity", step_views.severity, name="severity"),
+    path("<int:number>/messages", step_views.message, name="message"),
+    path("<int:number>/no-action", step_views.no_action, name="no_action"),
+    path("<int:number>/postmortem/", postmortem_views.read, name="postmortem"),
+    path("<int:number>/postmortem/edit", postmortem_views.edit, name="postmortem_edit"),
+    path("<int:number>/postmortem/preview", postmortem_views.preview, name="postmortem_preview"),
+    path("<int:number>/postmortem/regenerate", postmortem_views.regenerate, name="postmortem_regenerate"),
+    path("<int:number>/postmortem/export", postmortem_views.export, name="postmortem_export"),
+    path("<int:number>/postmortem/download", postmortem_views.download, name="postmortem_download"),
+    path("<int:number>/postmortem/print", postmortem_views.print_view, name="postmortem_print"),
+]
