@@ -1,8 +1,6 @@
 """`python -m novaops.sandbox.serve`: the simulated AWS, RPC, sinks and the control API, on one loopback port."""
 
 import argparse
-import importlib
-import importlib.util
 import logging
 import os
 import signal
@@ -15,7 +13,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import ThreadedWSGIServer
 
-from novaops.sandbox import control, lifecycle
+from novaops.sandbox import control, lifecycle, rpc, sinks
 from novaops.sandbox.journal import journal
 from novaops.sandbox.processes import processes
 from novaops.sandbox.ticker import ticker
@@ -35,12 +33,12 @@ class QuietHandler(MotoRequestHandler):  # type: ignore[misc]
 
 def application() -> Any:
     """Everything on one port: AWS at the root, the rest under prefixes."""
-    mounts: dict[str, Any] = {control.PREFIX: control.app()}
-    if importlib.util.find_spec("novaops.sandbox.rpc"):
-        rpc = importlib.import_module("novaops.sandbox.rpc")
-        mounts |= {"/rpc/primary": rpc.rpc_app("primary"), "/rpc/backup": rpc.rpc_app("backup")}
-    if importlib.util.find_spec("novaops.sandbox.sinks"):
-        mounts["/sinks"] = importlib.import_module("novaops.sandbox.sinks").app()
+    mounts = {
+        control.PREFIX: control.app(),
+        "/rpc/primary": rpc.rpc_app("primary"),
+        "/rpc/backup": rpc.rpc_app("backup"),
+        "/sinks": sinks.sinks_app(),
+    }
     return DispatcherMiddleware(lifecycle.aws, mounts)
 
 
