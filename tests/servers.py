@@ -156,9 +156,8 @@ class Nova:
         self._control("scenario", {"name": name})
 
     def effects(self) -> list[dict[str, Any]]:
-        """The changing calls that the simulated AWS received since its last reset, oldest first."""
-        received: list[dict[str, Any]] = self._control("effects")
-        return received
+        """The changing calls that runs made since the last reset of the simulated AWS, oldest first."""
+        return [effect for effect in self._control("effects") if "novaops/run-" in effect["user_agent"]]
 
     def _control(self, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()

@@ -1,15 +1,13 @@
 """The simulated world as a whole: it begins, starts over, or is restored from its journal."""
 
-import importlib
-import importlib.util
 from datetime import UTC, datetime, timedelta
-from types import ModuleType
 from typing import Any
 
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 
-from novaops.sandbox.aws import autoscaling, cloudwatch, ecs, elbv2, logs, server
+from novaops.sandbox import rpc, sinks
+from novaops.sandbox.aws import autoscaling, cloudwatch, ecs, elasticache, elbv2, logs, rds, server
 from novaops.sandbox.faults import effects, faults
 from novaops.sandbox.journal import journal
 from novaops.sandbox.processes import processes, report_exit
@@ -21,14 +19,9 @@ from novaops.sandbox.world import world
 WORTH = timedelta(hours=1)
 
 
-def _optional(name: str) -> list[ModuleType]:
-    return [importlib.import_module(name)] if importlib.util.find_spec(name) else []
-
-
 # In the order in which they are seeded: ECS tasks register with the target group.
-SERVICES: list[Any] = [elbv2, autoscaling, cloudwatch, logs, ecs]
-SERVICES += _optional("novaops.sandbox.aws.rds") + _optional("novaops.sandbox.aws.elasticache")
-STUBS: list[Any] = _optional("novaops.sandbox.rpc") + _optional("novaops.sandbox.sinks")
+SERVICES: list[Any] = [elbv2, autoscaling, cloudwatch, logs, ecs, rds, elasticache]
+STUBS: list[Any] = [rpc, sinks]
 
 aws = server.application()
 

@@ -13,13 +13,11 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import ThreadedWSGIServer
 
-from novaops.sandbox import control, lifecycle, rpc, sinks
+from novaops.sandbox import addresses, control, lifecycle, rpc, sinks
 from novaops.sandbox.journal import journal
 from novaops.sandbox.processes import processes
 from novaops.sandbox.ticker import ticker
 from novaops.sandbox.world import DEFAULT_FACTOR
-
-HOST = "127.0.0.1"
 
 
 class QuietHandler(MotoRequestHandler):  # type: ignore[misc]
@@ -34,20 +32,20 @@ class QuietHandler(MotoRequestHandler):  # type: ignore[misc]
 def application() -> Any:
     """Everything on one port: AWS at the root, the rest under prefixes."""
     mounts = {
-        control.PREFIX: control.app(),
-        "/rpc/primary": rpc.rpc_app("primary"),
-        "/rpc/backup": rpc.rpc_app("backup"),
-        "/sinks": sinks.sinks_app(),
+        addresses.CONTROL_PREFIX: control.app(),
+        addresses.RPC_PREFIX: rpc.rpc_app("primary"),
+        addresses.RPC_BACKUP_PREFIX: rpc.rpc_app("backup"),
+        addresses.SINKS_PREFIX: sinks.sinks_app(),
     }
     return DispatcherMiddleware(lifecycle.aws, mounts)
 
 
 def serve(port: int, path: Path | None, seed: int, factor: float) -> None:
     """Restore the world, listen, say that it is ready, and let the world move on until SIGTERM or Ctrl-C."""
-    server = ThreadedWSGIServer(HOST, port, application(), handler=QuietHandler)
+    server = ThreadedWSGIServer(addresses.HOST, port, application(), handler=QuietHandler)
     server.daemon_threads = True
-    endpoint = f"http://{HOST}:{server.port}"
-    os.environ.setdefault("NOVA_RPC_URL", f"{endpoint}/rpc/primary")
+    endpoint = f"http://{addresses.HOST}:{server.port}"
+    os.environ.setdefault("NOVA_RPC_URL", endpoint + addresses.RPC_PREFIX)
     processes.endpoint = endpoint
     processes.enabled = bool(os.environ.get("NOVA_DATABASE_URL"))
     if path:
