@@ -155,7 +155,7 @@ class ChecklistItem(models.Model):
 
 
 class TimelineEntry(models.Model):
-    """Something that happened, in the words it was told. A trigger refuses to change or remove it; a star may come and go."""
+    """Something that happened, as it was told. A trigger refuses to change or remove it; only its star may change."""
 
     class Kind(models.TextChoices):
         ALERT = "alert", "Alert"
