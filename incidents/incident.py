@@ -105,7 +105,7 @@ def _opened(declaration: Declaration, by: User | None) -> Incident:
         severity=declaration.severity,
         services=list(declaration.services),
         impact=declaration.impact,
-        dedup_key=declaration.dedup_key[:200],
+        dedup_key=declaration.dedup_key,
         commander=by if by and can(by, Verb.COMMAND, declaration.environment).allowed else None,
         declared_by=by,
         declared_at=now,

@@ -36,7 +36,7 @@ class Incident(models.Model):
     impact = models.TextField(blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     # What it was declared for (`<environment>:<rule or service>`); empty for a blank declaration.
-    dedup_key = models.CharField(max_length=200, blank=True)
+    dedup_key = models.CharField(max_length=255, blank=True)
     commander = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     declared_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     declared_at = models.DateTimeField()
