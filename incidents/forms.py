@@ -7,9 +7,10 @@ from django import forms
 from django.contrib.auth.models import User
 
 from incidents.incident import CHANNELS
-from incidents.models import FollowUp
+from incidents.models import FollowUp, Incident
 from incidents.postmortem.render import MAX_BYTES
 from incidents.severity import SEVERITIES
+from incidents.steps import StepKey
 from novaops import environment
 from novaops.environment import SERVICE_KINDS
 
@@ -100,6 +101,16 @@ class FollowUpForm(forms.ModelForm[FollowUp]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["owner"].queryset = User.objects.filter(is_active=True).order_by("username")  # type: ignore[attr-defined]
+
+
+def of_step(incident: Incident, key: str) -> dict[str, forms.Form]:
+    """The forms that mend what a step lacks, by their names in the template."""
+    if key == StepKey.DETECT:
+        return {"report_form": ReportForm()}
+    if key == StepKey.ASSESS:
+        affected = AffectedForm(initial={"services": incident.services, "impact": incident.impact})
+        return {"affected_form": affected, "severity_form": SeverityForm(initial={"severity": incident.severity})}
+    return {"message_form": MessageForm()} if key == StepKey.COMMUNICATE else {}
 
 
 class PostmortemForm(forms.Form):

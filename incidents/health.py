@@ -1,8 +1,7 @@
 """The live state of affected services, as the overview shows it."""
 
-from dashboard.status import State
-
 from dashboard import overview
+from dashboard.status import State
 from incidents.evidence import ServiceHealth
 from incidents.models import Incident
 from incidents.timeline import Kind, append

@@ -1,4 +1,4 @@
-"""Every decision about an incident: each changes its rows, tells the timeline and writes its audit entry, or nothing."""
+"""Decisions about an incident: each changes its rows, tells the timeline and writes its audit entry, or nothing."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -105,7 +105,7 @@ def _opened(declaration: Declaration, by: User | None) -> Incident:
         severity=declaration.severity,
         services=list(declaration.services),
         impact=declaration.impact,
-        dedup_key=declaration.dedup_key[:200],
+        dedup_key=declaration.dedup_key,
         commander=by if by and can(by, Verb.COMMAND, declaration.environment).allowed else None,
         declared_by=by,
         declared_at=now,
@@ -217,7 +217,7 @@ def end_role(number: int, role: int, *, by: User) -> Incident:
 def note(
     number: int, text: str, *, by: User, key: str = "", at: datetime | None = None, report: bool = False
 ) -> Incident:
-    """Write a note; `report` makes it a person's report that detects, `key` is the form's, so that it is written once."""
+    """Write a note, once for each `key` of a form; `report` makes it a person's report, which detects."""
     incident, _ = locked(number, by=by, verb=Verb.JOIN)
     if not text.strip():
         raise Refused("The note is empty.")

@@ -36,7 +36,7 @@ class Incident(models.Model):
     impact = models.TextField(blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     # What it was declared for (`<environment>:<rule or service>`); empty for a blank declaration.
-    dedup_key = models.CharField(max_length=200, blank=True)
+    dedup_key = models.CharField(max_length=255, blank=True)
     commander = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     declared_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     declared_at = models.DateTimeField()
@@ -155,7 +155,7 @@ class ChecklistItem(models.Model):
 
 
 class TimelineEntry(models.Model):
-    """Something that happened, in the words it was told. A trigger refuses to change or remove it; a star may come and go."""
+    """Something that happened, as it was told. A trigger refuses to change or remove it; only its star may change."""
 
     class Kind(models.TextChoices):
         ALERT = "alert", "Alert"

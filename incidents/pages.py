@@ -1,5 +1,6 @@
 """What the views of incidents share: the incident of the address, the user, and how a refusal is shown."""
 
+import uuid
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -8,6 +9,7 @@ from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from incidents.forms import FollowUpForm, of_step
 from incidents.guard import Refused, where
 from incidents.models import Incident
 from incidents.room import build, find
@@ -57,10 +59,11 @@ def refused(request: HttpRequest, number: int, refusal: Refused, key: str = "") 
 
 def room_context(request: HttpRequest, incident: Incident) -> dict[str, Any]:
     """The context of the room's templates."""
-    return {"incident": incident, "room": build(incident, where(incident), user_of(request)), "typed": {}}
+    room = build(incident, where(incident), user_of(request))
+    return {"incident": incident, "room": room, "typed": {}, "key": uuid.uuid4(), "follow_up_form": FollowUpForm()}
 
 
 def step_context(context: dict[str, Any], key: str) -> dict[str, Any]:
     """What the page of one step adds to the room's context."""
     step = next(step for step in context["room"].steps if step.row.key == key)
-    return {"step": step, "words": step.row.words}
+    return {"step": step, "words": step.row.words, **of_step(context["incident"], key)}

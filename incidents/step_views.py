@@ -1,7 +1,5 @@
 """Pages of the checklist: one step with its proof and what it lacks, and what people add to it."""
 
-import uuid
-
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
@@ -29,20 +27,8 @@ def step(request: HttpRequest, number: int, key: str) -> HttpResponse:
 
 def _step_page(request: HttpRequest, incident: Incident, key: str, status: int = 200, **forms: object) -> HttpResponse:
     context = room_context(request, incident)
-    context |= step_context(context, key) | {"key": uuid.uuid4(), **_forms(incident, key), **forms}
+    context |= step_context(context, key) | forms
     return render(request, "incidents/step.html", context, status=status)
-
-
-def _forms(incident: Incident, key: str) -> dict[str, object]:
-    if key == StepKey.DETECT:
-        return {"report_form": ReportForm()}
-    if key == StepKey.ASSESS:
-        initial = {"services": incident.services, "impact": incident.impact}
-        return {
-            "affected_form": AffectedForm(initial=initial),
-            "severity_form": SeverityForm(initial={"severity": incident.severity}),
-        }
-    return {"message_form": MessageForm()} if key == StepKey.COMMUNICATE else {}
 
 
 @require_POST

@@ -37,7 +37,9 @@ STEPS: tuple[Step, ...] = (
     Step(
         key=StepKey.ASSESS,
         title="Assess",
-        words="Check CloudWatch dashboards, application logs (ECS log groups), error rates, and affected service health",
+        words=(
+            "Check CloudWatch dashboards, application logs (ECS log groups), error rates, and affected service health"
+        ),
         items=(
             "CloudWatch dashboards",
             "Application logs ({log_groups})",

@@ -1,6 +1,5 @@
 """Pages of incidents: the list, declaring, the room, and what is written there."""
 
-import uuid
 from typing import Any
 
 from dashboard.models import Alert
@@ -130,7 +129,7 @@ def room(request: HttpRequest, number: int) -> HttpResponse:
     polled = bool(request.htmx)  # type: ignore[attr-defined]
     if polled and (same := live.unchanged(request, revision(incident))):
         return same
-    context = room_context(request, incident) | {"key": uuid.uuid4(), "follow_up_form": FollowUpForm()}
+    context = room_context(request, incident)
     return render(request, "incidents/_live.html" if polled else "incidents/room.html", context)
 
 
@@ -205,7 +204,7 @@ def follow_ups(request: HttpRequest, number: int) -> HttpResponse:
     """Write down a follow-up."""
     form = FollowUpForm(request.POST)
     if not form.is_valid():
-        context = room_context(request, incident_of(number)) | {"key": uuid.uuid4(), "follow_up_form": form}
+        context = room_context(request, incident_of(number)) | {"follow_up_form": form}
         return render(request, "incidents/room.html", context, status=409)
     decide.add_follow_up(number, form.save(commit=False), by=user_of(request))
     return _back(number, "#follow-ups")

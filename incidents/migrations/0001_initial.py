@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 ('services', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), default=list, size=None)),
                 ('impact', models.TextField(blank=True)),
                 ('state', models.CharField(choices=[('open', 'Open'), ('resolved', 'Resolved'), ('closed', 'Closed')], default='open', max_length=10)),
-                ('dedup_key', models.CharField(blank=True, max_length=200)),
+                ('dedup_key', models.CharField(blank=True, max_length=255)),
                 ('declared_at', models.DateTimeField()),
                 ('started_at', models.DateTimeField()),
                 ('detected_at', models.DateTimeField(null=True)),

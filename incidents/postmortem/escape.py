@@ -65,5 +65,5 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def yaml_string(text: str) -> str:
-    """A double-quoted YAML scalar. JSON's escapes are YAML's; the few printable-only rules of YAML are met by `clean`."""
+    """A double-quoted YAML scalar: JSON's escapes are YAML's, and `clean` leaves only what YAML may print."""
     return json.dumps(clean(text), ensure_ascii=False)

@@ -68,7 +68,8 @@ def _overrides(story: Story) -> str:
 
 def _override(step: StepFact) -> str:
     return (
-        f"> **RED: {step.title} was closed without its evidence** at {_clock(step.done_at)} UTC by {inline(step.by)}. "
+        f"> 🔴 **Overridden: {step.title} was closed without its evidence** at {_clock(step.done_at)} UTC "
+        f"by {inline(step.by)}. "
         f"Reason: {inline(step.override_reason)}"
     )
 
