@@ -10,11 +10,9 @@ from novaops.sandbox.faults import WrongFaultError, effects, faults
 from novaops.sandbox.scenarios import UnknownScenarioError, stage
 from novaops.sandbox.world import world
 
-PREFIX = "/_sandbox"
-
 
 def app() -> Flask:
-    """The WSGI application, to be mounted at PREFIX."""
+    """The WSGI application, to be mounted at addresses.CONTROL_PREFIX."""
     made = Flask("sandbox-control")
     routes: list[tuple[str, str, Callable[[], Response]]] = [
         ("GET", "/state", _state),

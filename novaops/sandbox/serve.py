@@ -15,13 +15,11 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import ThreadedWSGIServer
 
-from novaops.sandbox import control, lifecycle
+from novaops.sandbox import addresses, control, lifecycle
 from novaops.sandbox.journal import journal
 from novaops.sandbox.processes import processes
 from novaops.sandbox.ticker import ticker
 from novaops.sandbox.world import DEFAULT_FACTOR
-
-HOST = "127.0.0.1"
 
 
 class QuietHandler(MotoRequestHandler):  # type: ignore[misc]
@@ -35,22 +33,22 @@ class QuietHandler(MotoRequestHandler):  # type: ignore[misc]
 
 def application() -> Any:
     """Everything on one port: AWS at the root, the rest under prefixes."""
-    mounts: dict[str, Any] = {control.PREFIX: control.app()}
+    mounts: dict[str, Any] = {addresses.CONTROL_PREFIX: control.app()}
     if importlib.util.find_spec("novaops.sandbox.rpc"):
         rpc = importlib.import_module("novaops.sandbox.rpc")
-        mounts |= {"/rpc/primary": rpc.rpc_app("primary"), "/rpc/backup": rpc.rpc_app("backup")}
+        mounts |= {addresses.RPC_PREFIX: rpc.rpc_app("main"), addresses.RPC_BACKUP_PREFIX: rpc.rpc_app("backup")}
     if importlib.util.find_spec("novaops.sandbox.sinks"):
-        mounts["/sinks"] = importlib.import_module("novaops.sandbox.sinks").app()
+        mounts[addresses.SINKS_PREFIX] = importlib.import_module("novaops.sandbox.sinks").sinks_app()
     return DispatcherMiddleware(lifecycle.aws, mounts)
 
 
 def serve(port: int, path: Path | None, seed: int, factor: float) -> None:
     """Restore the world, listen, say that it is ready, and let the world move on until SIGTERM or Ctrl-C."""
-    server = ThreadedWSGIServer(HOST, port, application(), handler=QuietHandler)
+    server = ThreadedWSGIServer(addresses.HOST, port, application(), handler=QuietHandler)
     server.daemon_threads = True
-    endpoint = f"http://{HOST}:{server.port}"
-    os.environ.setdefault("NOVA_RPC_URL", f"{endpoint}/rpc/primary")
-    processes.endpoint = endpoint
+    for name, address in addresses.outside(server.port).items():
+        os.environ.setdefault(name, address)
+    processes.endpoint = f"http://{addresses.HOST}:{server.port}"
     processes.enabled = bool(os.environ.get("NOVA_DATABASE_URL"))
     if path:
         journal.keep_in(path)
