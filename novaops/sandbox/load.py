@@ -19,6 +19,7 @@ ERRORS_OF_RUNAWAY = 0.03
 LATENCY_SAMPLES = 40
 POOL_OPEN = 9
 MONITORS = 5
+LEDGER_S = 5.0
 MIB = 1024.0 * 1024.0
 GIB = 1024.0 * MIB
 
@@ -71,6 +72,12 @@ def ecs_processor(running: int, noise: Noise) -> Values:
         "CPUUtilization": (11.0 + 2.0 * noise("processor-cpu"),),
         "MemoryUtilization": (34.0 + noise("processor-memory"),),
     }
+
+
+def processor_lag(before: float, interval_s: float, factor: float, *, hung: bool) -> float:
+    """How many ledgers a modelled processor is behind: one closes every five simulated seconds; it reads faster."""
+    closed = interval_s * factor / LEDGER_S
+    return before + closed if hung else max(0.0, before - 4 * closed)
 
 
 def balancer(state: Api, at: float, interval_s: float, noise: Noise) -> Values:

@@ -1,17 +1,16 @@
 """The real processes behind simulated tasks: each running event-processor task is one child process."""
 
-import logging
 import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import novaops
-from novaops.sandbox.aws import ecs, ecs_scheduler, logs
+from novaops.sandbox.aws import ecs, ecs_scheduler
 from novaops.sandbox.aws.ecs_model import Task, store
 from novaops.sandbox.aws.wire import REGION
+from novaops.sandbox.child import ends_with_parent
 from novaops.sandbox.journal import journal
 from novaops.sandbox.scenarios import ailments
 from novaops.sandbox.world import world
@@ -20,16 +19,17 @@ MODULE = "novaops.sandbox.processor"
 ROOT = Path(novaops.__file__).parents[1]
 INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
 STOP_WITHIN_S = 2.0
-log = logging.getLogger(__name__)
+# What the processor takes as the moment in which it hangs; told again and again, as it may not listen yet.
+HANG = signal.SIGUSR1
 
 
 class Processes:
-    """The children, kept in step with the tasks. Only the ticker's thread starts and ends them."""
+    """The children, kept in step with the tasks. Only the main thread starts and ends them."""
 
     def __init__(self) -> None:
         self.enabled = False
         self.endpoint = ""
-        self._children: dict[str, subprocess.Popen[str]] = {}
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._hung: set[str] = set()
         self._forgotten = False
 
@@ -49,12 +49,12 @@ class Processes:
         for task in wanted.values():
             if task.id not in self._children and task.last_status == "RUNNING":
                 self._start(task)
-        for task_id in self._children.keys() & (hung - self._hung):
-            self._children[task_id].send_signal(signal.SIGSTOP)
-            self._hung.add(task_id)
+        # What hung and should no longer is replaced: nothing brings it back.
         for task_id in self._children.keys() & (self._hung - hung):
-            self._children[task_id].send_signal(signal.SIGCONT)
-            self._hung.discard(task_id)
+            self._end(task_id)
+        for task_id in self._children.keys() & hung:
+            self._children[task_id].send_signal(HANG)
+            self._hung.add(task_id)
 
     def forget(self) -> None:
         """The world starts over: every child is replaced at the next step, although tasks keep their identifiers."""
@@ -78,25 +78,18 @@ class Processes:
 
     def _start(self, task: Task) -> None:
         container = task.task_definition["containerDefinitions"][0]
-        # The child ends with this process, even when it is killed: see pdeathsig(2).
-        child = subprocess.Popen(
+        self._children[task.id] = subprocess.Popen(
             [sys.executable, "-m", MODULE],
             cwd=ROOT,
-            env=_environment(container["environment"], self.endpoint),
+            env=_environment(task, container["environment"], self.endpoint),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            preexec_fn=_end_with_parent,
+            stdout=subprocess.DEVNULL,
+            preexec_fn=_before_program,
         )
-        self._children[task.id] = child
-        threading.Thread(target=_keep_log, args=(child, f"processor/processor/{task.id}"), daemon=True).start()
 
     def _end(self, task_id: str) -> None:
         child = self._children.pop(task_id)
-        # A stopped process does not hear SIGTERM.
-        child.send_signal(signal.SIGKILL if task_id in self._hung else signal.SIGTERM)
+        child.terminate()
         self._hung.discard(task_id)
         try:
             child.wait(STOP_WITHIN_S)
@@ -120,7 +113,7 @@ def _has_process(task: Task) -> bool:
     return task.service == ecs.PROCESSOR and task.live and task.last_status == "RUNNING"
 
 
-def _environment(container: list[dict[str, str]], endpoint: str) -> dict[str, str]:
+def _environment(task: Task, container: list[dict[str, str]], endpoint: str) -> dict[str, str]:
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     aws = {
         "AWS_ENDPOINT_URL": endpoint,
@@ -130,27 +123,16 @@ def _environment(container: list[dict[str, str]], endpoint: str) -> dict[str, st
         "AWS_SECRET_ACCESS_KEY": "testing",
     }
     own = {variable["name"]: variable["value"] for variable in container}
-    return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **aws, **own}
+    return {**inherited, "PYTHONPATH": str(ROOT), "NOVA_TASK_ID": task.id, **aws, **own}
 
 
-def _prctl() -> object:
-    import ctypes
-
-    return getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
+_bind_to_parent = ends_with_parent(signal.SIGKILL)
 
 
-PRCTL = _prctl()
-PR_SET_PDEATHSIG = 1
-
-
-def _end_with_parent() -> None:
-    if callable(PRCTL):
-        PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _keep_log(child: subprocess.Popen[str], stream: str) -> None:
-    for line in child.stdout or ():
-        logs.write(logs.PROCESSOR_GROUP, stream, line.rstrip("\n"))
+def _before_program() -> None:
+    """In the child: end with this process, and survive being told to hang before it listens."""
+    _bind_to_parent()
+    signal.signal(HANG, signal.SIG_IGN)
 
 
 processes = Processes()

@@ -33,7 +33,7 @@ def application() -> Any:
     """Everything on one port: AWS at the root, the rest under prefixes."""
     mounts = {
         addresses.CONTROL_PREFIX: control.app(),
-        addresses.RPC_PREFIX: rpc.rpc_app("primary"),
+        addresses.RPC_PREFIX: rpc.rpc_app("main"),
         addresses.RPC_BACKUP_PREFIX: rpc.rpc_app("backup"),
         addresses.SINKS_PREFIX: sinks.sinks_app(),
     }
@@ -44,9 +44,9 @@ def serve(port: int, path: Path | None, seed: int, factor: float) -> None:
     """Restore the world, listen, say that it is ready, and let the world move on until SIGTERM or Ctrl-C."""
     server = ThreadedWSGIServer(addresses.HOST, port, application(), handler=QuietHandler)
     server.daemon_threads = True
-    endpoint = f"http://{addresses.HOST}:{server.port}"
-    os.environ.setdefault("NOVA_RPC_URL", endpoint + addresses.RPC_PREFIX)
-    processes.endpoint = endpoint
+    for name, address in addresses.outside(server.port).items():
+        os.environ.setdefault(name, address)
+    processes.endpoint = f"http://{addresses.HOST}:{server.port}"
     processes.enabled = bool(os.environ.get("NOVA_DATABASE_URL"))
     if path:
         journal.keep_in(path)

@@ -39,6 +39,16 @@ def _running(service: str) -> list[Task]:
     return known.running() if known else []
 
 
+@dataclass
+class Modelled:
+    """What the model carries from sample to sample: how far a processor that has no process is behind."""
+
+    behind: float = 0.0
+
+
+modelled = Modelled()
+
+
 def api_state() -> load.Api:
     """The API server as the load model sees it."""
     states = elbv2.states(elbv2.TARGET_GROUP_ARN)
@@ -61,6 +71,10 @@ def sample(at: datetime, interval_s: float, asked: Asked) -> None:
     put("AWS/ECS", load.ecs_api(state, moment, noise), "Percent", ClusterName=ecs.CLUSTER, ServiceName=ecs.API)
     processor = load.ecs_processor(len(_running(ecs.PROCESSOR)), noise)
     put("AWS/ECS", processor, "Percent", ClusterName=ecs.CLUSTER, ServiceName=ecs.PROCESSOR)
+    if not processes.enabled and processor:
+        modelled.behind = load.processor_lag(modelled.behind, interval_s, world.factor, hung=bool(ailments.hung))
+        lag: load.Values = {"blocks_behind": (modelled.behind,)}
+        put("Nova/EventProcessor", lag, "Count", ServiceName=ecs.PROCESSOR)
     traffic = load.balancer(state, moment, interval_s, noise)
     groups = {"LoadBalancer": elbv2.LOAD_BALANCER, "TargetGroup": elbv2.TARGET_GROUP}
     put("AWS/ApplicationELB", traffic, LoadBalancer=elbv2.LOAD_BALANCER)
@@ -108,6 +122,7 @@ class Ticker:
 
     def begin(self, at: datetime) -> None:
         """Write the calm hours before `at`, and go on from there."""
+        modelled.behind = 0.0
         first = at.timestamp() // HISTORY_STEP_S * HISTORY_STEP_S
         for n in range(int(HISTORY.total_seconds()) // HISTORY_STEP_S, 0, -1):
             sample(datetime.fromtimestamp(first - n * HISTORY_STEP_S, UTC), HISTORY_STEP_S, Asked())

@@ -261,7 +261,7 @@ def seed() -> None:
     # The processor must never run twice at once (FACTS D), so its old task ends before the new one starts.
     alone = {"maximumPercent": 100, "minimumHealthyPercent": 0}
     environment = [
-        {"name": "RPC_URL", "value": os.environ.get("NOVA_RPC_URL", "http://127.0.0.1:8000/")},
+        {"name": "RPC_URL", "value": os.environ["NOVA_RPC_URL"]},
         {"name": "DATABASE_URL", "value": os.environ.get("NOVA_DATABASE_URL", "postgresql://nova-db/nova")},
     ]
     processor = _definition(PROCESSOR, "processor", environment, cpu="512", memory="1024")

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 READS = ("Describe", "List", "Get", "Filter", "Lookup", "AssumeRole", "StartQuery", "StopQuery")
 # What a service says about itself changes nothing in the world, and would fill the journal.
-TELEMETRY = {"PutMetricData", "PutLogEvents"}
+TELEMETRY = {"PutMetricData", "PutLogEvents", "CreateLogGroup", "CreateLogStream"}
 KEPT_HEADERS = ("Content-Type", "X-Amz-Target", "User-Agent", "Host")
 
 
