@@ -1,16 +1,13 @@
 """`manage.py demo` and `manage.py sandbox`: they run before Django, whose settings need what they start."""
 
 import argparse
-import json
 import os
 import sys
-import urllib.error
-import urllib.request
-from typing import Any
 
-from novaops.sandbox import demo
+from novaops.sandbox import demo, steering
 from novaops.sandbox.child import StartError
 from novaops.sandbox.place import Place
+from novaops.sandbox.steering import State, SteeringError
 
 
 def main(arguments: list[str]) -> int:
@@ -20,7 +17,7 @@ def main(arguments: list[str]) -> int:
         return demo.run(reset=chosen.reset)
     try:
         answer = _sandbox(chosen)
-    except StartError as failure:
+    except (StartError, SteeringError) as failure:
         sys.stderr.write(f"{failure}\n")
         return 1
     sys.stdout.write(_described(answer))
@@ -41,40 +38,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _sandbox(chosen: argparse.Namespace) -> dict[str, Any]:
+def _sandbox(chosen: argparse.Namespace) -> State:
     base = os.environ.get("NOVAOPS_SANDBOX_URL") or Place(demo.VAR).read_environment()["NOVAOPS_SANDBOX_URL"]
     match chosen.what:
         case "scenario":
-            return ask(base, "POST", "/scenario", {"name": chosen.name})
+            return steering.play(base, chosen.name)
         case "reset":
-            return ask(base, "POST", "/reset", {})
+            return steering.start_over(base)
         case _:
-            return ask(base, "GET", "/state")
+            return steering.state(base)
 
 
-def ask(base: str, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """One call to the sandbox's control API. Raises StartError with the sentence to show."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(base + path, data=data, method=method)  # noqa: S310 - the configured sandbox
-    request.add_header("Content-Type", "application/json")
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with direct.open(request, timeout=5) as answer:
-            return dict(json.load(answer))
-    except urllib.error.HTTPError as failure:
-        raise StartError(_refusal(failure)) from failure
-    except (OSError, ValueError) as failure:
-        raise StartError("The sandbox does not answer: start it with make demo.") from failure
-
-
-def _refusal(failure: urllib.error.HTTPError) -> str:
-    try:
-        return str(json.load(failure)["error"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return f"The sandbox answered {failure.code}."
-
-
-def _described(state: dict[str, Any]) -> str:
+def _described(state: State) -> str:
     lines = [f"{state.get('scenario', '?')} ({state.get('state', 'active')}) since {state.get('started_at', '?')}"]
     lines += [str(state["by"])] if state.get("by") else []
     lines += [f"  {each['name']:24} {each['title']}" for each in state.get("scenarios", [])]

@@ -13,8 +13,9 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import ThreadedWSGIServer
 
-from novaops.sandbox import control, lifecycle, rpc, sinks
+from novaops.sandbox import addresses, control, lifecycle, rpc, sinks
 from novaops.sandbox.journal import journal
+from novaops.sandbox.ledgers import network
 from novaops.sandbox.processes import processes
 from novaops.sandbox.ticker import ticker
 from novaops.sandbox.world import DEFAULT_FACTOR
@@ -35,9 +36,9 @@ def application() -> Any:
     """Everything on one port: AWS at the root, the rest under prefixes."""
     mounts = {
         control.PREFIX: control.app(),
-        "/rpc/primary": rpc.rpc_app("primary"),
-        "/rpc/backup": rpc.rpc_app("backup"),
-        "/sinks": sinks.sinks_app(),
+        addresses.RPC_PREFIX: rpc.rpc_app("primary"),
+        addresses.RPC_BACKUP_PREFIX: rpc.rpc_app("backup"),
+        addresses.SINKS_PREFIX: sinks.app(),
     }
     return DispatcherMiddleware(lifecycle.aws, mounts)
 
@@ -47,11 +48,12 @@ def serve(port: int, path: Path | None, seed: int, factor: float) -> None:
     server = ThreadedWSGIServer(HOST, port, application(), handler=QuietHandler)
     server.daemon_threads = True
     endpoint = f"http://{HOST}:{server.port}"
-    os.environ.setdefault("NOVA_RPC_URL", f"{endpoint}/rpc/primary")
+    os.environ.setdefault("NOVA_RPC_URL", endpoint + addresses.RPC_PREFIX)
     processes.endpoint = endpoint
     processes.enabled = bool(os.environ.get("NOVA_DATABASE_URL"))
     if path:
         journal.keep_in(path)
+        network.remember(path.with_name("network.json"))
     lifecycle.install()
     lifecycle.restore(seed=seed, factor=factor)
     for which in (signal.SIGTERM, signal.SIGINT):
