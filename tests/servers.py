@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DIRECTORY_VARIABLE = "NOVAOPS_TEST_DIRECTORY"
 PORTS_PER_WORKER = 200
 # What a developer's shell may carry from elsewhere must not reach the tests.
-FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "NOVAOPS_PROXY_COUNT")
+FOREIGN = ("AWS_", "NOVAOPS_PROXY_COUNT", "NOVAOPS_SECRET_KEY_FALLBACKS", "NOVAOPS_SWEEP_EVERY_S")
 
 
 def worker_name() -> str:
@@ -101,14 +101,16 @@ class Nova:
             name="simulated AWS",
             argv=[sys.executable, "-m", "novaops.sandbox.serve", *arguments],
             log=self.directory / "aws.log",
-            ready=lambda: addresses.answers(self.port),
+            ready=lambda: addresses.responds(f"http://{addresses.HOST}:{self.port}{addresses.CONTROL_PREFIX}/state"),
             cwd=ROOT,
         )
 
     def set_environment(self) -> None:
         """Point every address in the environment to this worker's servers."""
-        for name in FOREIGN:
-            os.environ.pop(name, None)
+        kept = addresses.inherited()
+        for name in [name for name in os.environ if name.startswith(FOREIGN)]:
+            del os.environ[name]
+        os.environ.update(kept)
         postmortems = self.directory / "postmortems"
         postmortems.mkdir(parents=True, exist_ok=True)
         os.environ.update(addresses.outside(self.port))

@@ -1,16 +1,19 @@
 """Where everything of a sandbox is reached: its ports, and the environment variables that name its addresses."""
 
+import os
 import random
 import socket
+import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 
 HOST = "127.0.0.1"
 REGION = "eu-west-1"
 # One HTTP server has everything of the simulated outside: AWS at its root, the rest under these prefixes.
 CONTROL_PREFIX = "/_sandbox"
-RPC_PREFIX = "/_rpc/main"
-RPC_BACKUP_PREFIX = "/_rpc/backup"
-SINKS_PREFIX = "/_sinks"
+RPC_PREFIX = "/rpc/primary"
+RPC_BACKUP_PREFIX = "/rpc/backup"
+SINKS_PREFIX = "/sinks"
 
 
 def is_free(port: int) -> bool:
@@ -30,13 +33,20 @@ def free_port(first: int = 20000, last: int = 29999) -> int:
     return next(port for port in ports if is_free(port))
 
 
-def answers(port: int) -> bool:
-    """Whether something listens on that loopback port."""
+def responds(url: str) -> bool:
+    """Whether a GET of that loopback URL is answered with success."""
     try:
-        with socket.create_connection((HOST, port), timeout=1):
-            return True
-    except OSError:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=2) as answer:
+            return bool(answer.status < 300)
+    except (OSError, HTTPException):
         return False
+
+
+def inherited() -> dict[str, str]:
+    """The environment of this process without what could lead a child to the real AWS or through a proxy."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    direct = ",".join(filter(None, [os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")), HOST, "localhost"]))
+    return {**kept, "NO_PROXY": direct, "no_proxy": direct}
 
 
 def outside(port: int) -> dict[str, str]:

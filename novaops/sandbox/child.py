@@ -114,6 +114,13 @@ class Child:
             what = f"was not ready within {timeout_s:.0f} s" if self.alive else "ended at its start"
             raise StartError(f"{self.name} {what}. The end of {self.log}:\n{last_lines(self.log)}")
 
+    def finish(self, timeout_s: float) -> None:
+        """Wait until it has done its work and ended. Raises StartError where it failed, or is not done in time."""
+        if not until(lambda: not self.alive, timeout_s):
+            raise StartError(f"{self.name} did not end within {timeout_s:.0f} s. See {self.log}")
+        if self.process and self.process.returncode:
+            raise StartError(f"{self.name} failed. The end of {self.log}:\n{last_lines(self.log)}")
+
     def ask_to_stop(self) -> None:
         """Send the stop signal, without waiting."""
         if self.alive and self.process:

@@ -149,10 +149,14 @@ class PostgreSQL:
             shutil.rmtree(self.data, ignore_errors=True)
             raise StartError(f"PostgreSQL could not create its data in {self.data}: {made.stderr.strip()}")
 
-    def start(self) -> None:
-        """Start the server; `wait_ready` says when it answers."""
+    def prepare(self) -> None:
+        """Make what `child` needs to start."""
         self.create_data()
         own_directory(self.sockets, self.account)
+
+    def start(self) -> None:
+        """Start the server; `wait_ready` says when it answers."""
+        self.prepare()
         self.child.start()
 
     def wait_ready(self) -> None:
@@ -223,8 +227,13 @@ class Redis:
         """The URL of one of its 64 databases."""
         return f"redis://127.0.0.1:{self.port}/{number}"
 
-    def start(self) -> None:
+    def prepare(self) -> None:
+        """Make what `child` needs to start."""
         self.directory.mkdir(parents=True, exist_ok=True)
+
+    def start(self) -> None:
+        """Start the server; `wait_ready` says when it answers."""
+        self.prepare()
         self.child.start()
 
     def wait_ready(self) -> None:

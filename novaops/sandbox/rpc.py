@@ -27,7 +27,7 @@ VERSION = {
     "captiveCoreVersion": "stellar-core 27.1.0 (3589a696b0d4ef5a2cf2124e349c671d71886d9c)",
     "protocolVersion": PROTOCOL_VERSION,
 }
-Which = Literal["main", "backup"]
+Which = Literal["primary", "backup"]
 Params = dict[str, Any]
 
 
@@ -70,12 +70,12 @@ class Node:
         return (network.closed_at(network.latest()) - network.closed_at(self.latest())) / world.seconds(1)
 
 
-nodes: dict[Which, Node] = {"main": Node(), "backup": Node()}
+nodes: dict[Which, Node] = {"primary": Node(), "backup": Node()}
 
 
 def reset() -> None:
     """Both nodes healthy again; the network's ledgers go on."""
-    nodes["main"], nodes["backup"] = Node(), Node()
+    nodes["primary"], nodes["backup"] = Node(), Node()
 
 
 def rpc_app(which: Which) -> "WSGIApplication":

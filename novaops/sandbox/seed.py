@@ -49,6 +49,8 @@ INSERT INTO redemptions SELECT n, 1 + (n * 17) % 2000, 1 + n % 40, 50 + (n * 29)
     timestamptz '2026-07-01 00:00Z' + n * interval '2 hours' FROM generate_series(1, 1500) n;
 """
 TABLES = ("users", "merchants", "campaigns", "transactions", "redemptions", "contract_events", "event_cursor")
+# The known password of the demo accounts; novaops.access refuses it wherever there is no sandbox.
+PASSWORD = "nova-sandbox-only"  # noqa: S105
 ACCOUNTS = {
     "viewer": "viewer",
     "responder": "responder",
@@ -73,12 +75,10 @@ def accounts() -> None:
     from django.conf import settings
     from django.contrib.auth.models import Group, User
 
-    from novaops.access.adapter import SANDBOX_PASSWORD
-
     if not settings.SANDBOX_URL:
         raise RuntimeError("The demo accounts have a published password: they are made in a sandbox only.")
     known = set(User.objects.filter(username__in=ACCOUNTS).values_list("username", flat=True))
     for username, role in ACCOUNTS.items():
         if username not in known:
-            user = User.objects.create_user(username, password=SANDBOX_PASSWORD)
+            user = User.objects.create_user(username, password=PASSWORD)
             user.groups.add(Group.objects.get(name=role))

@@ -70,12 +70,13 @@ def reset() -> None:
         sinks.errors.clear()
 
 
-def sinks_app() -> "WSGIApplication":
+def app() -> "WSGIApplication":
     """One WSGI application for all sinks, under whatever prefix it is mounted."""
 
-    def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def respond(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        request = _read(environ)
         with _lock:
-            answer = _respond(_read(environ))
+            answer = _respond(request)
         page = isinstance(answer.content, str)
         body = answer.content.encode() if page else json.dumps(answer.content).encode()
         headers = [
@@ -87,7 +88,7 @@ def sinks_app() -> "WSGIApplication":
         start_response(f"{answer.status.value} {answer.status.phrase}", headers)
         return [body]
 
-    return app
+    return respond
 
 
 def _read(environ: "WSGIEnvironment") -> Request:

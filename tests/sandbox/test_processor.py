@@ -36,7 +36,7 @@ class CloudWatch:
 
 @pytest.fixture(scope="module")
 def _rpc() -> Iterator[str]:
-    with serving(rpc.rpc_app("main")) as url:
+    with serving(rpc.rpc_app("primary")) as url:
         yield url
 
 
@@ -118,10 +118,10 @@ def test_a_start_block_that_is_not_kept_any_more_ends_it(start, tmp_path):
 
 
 def test_it_goes_on_when_the_rpc_comes_back(start, nova_database, tmp_path):
-    rpc.nodes["main"].down = True
+    rpc.nodes["primary"].down = True
     start()
     assert until(lambda: "503" in (tmp_path / "0.log").read_text(), WAIT_S)
-    rpc.nodes["main"].down = False
+    rpc.nodes["primary"].down = False
     assert until(lambda: is_current(nova_database), WAIT_S)
 
 

@@ -18,7 +18,7 @@ JSON = {"Content-Type": "application/json"}
 
 @pytest.fixture(scope="module")
 def _served() -> Iterator[str]:
-    with serving(rpc.rpc_app("main")) as url:
+    with serving(rpc.rpc_app("primary")) as url:
         yield url
 
 
@@ -85,7 +85,7 @@ def test_health_names_the_range_with_close_times_as_text(url):
 
 
 def test_a_stuck_node_becomes_unhealthy_by_a_json_rpc_error(url):
-    rpc.nodes["main"].stuck_at = ledgers.network.latest() - 10
+    rpc.nodes["primary"].stuck_at = ledgers.network.latest() - 10
     code, message = error(url, "getHealth")
     assert code == -32603
     assert message.startswith("[-32603] latency (")
@@ -93,22 +93,22 @@ def test_a_stuck_node_becomes_unhealthy_by_a_json_rpc_error(url):
 
 
 def test_a_stuck_node_says_nothing_of_newer_ledgers(url):
-    rpc.nodes["main"].stuck_at = ledgers.network.latest() - 10
-    assert result(url, "getLatestLedger")["sequence"] == rpc.nodes["main"].stuck_at
+    rpc.nodes["primary"].stuck_at = ledgers.network.latest() - 10
+    assert result(url, "getLatestLedger")["sequence"] == rpc.nodes["primary"].stuck_at
 
 
 def test_a_starting_node_has_no_data(url):
-    rpc.nodes["main"].starting = True
+    rpc.nodes["primary"].starting = True
     assert error(url, "getHealth") == (-32603, "[-32603] data stores are not initialized")
 
 
 def test_a_node_that_is_down_answers_503(url):
-    rpc.nodes["main"].down = True
+    rpc.nodes["primary"].down = True
     assert requests.post(url, json={}, timeout=5).status_code == 503
 
 
 def test_an_overloaded_node_names_its_queue(url):
-    rpc.nodes["main"].overloaded = True
+    rpc.nodes["primary"].overloaded = True
     assert error(url, "getEvents", startLedger=1) == (
         -32098,
         "rpc queue for getEvents surpassed queue limit of 1000 requests",
@@ -138,7 +138,7 @@ def test_another_seed_has_other_events():
 
 def test_following_the_cursor_reads_every_event_once(url):
     first = ledgers.network.latest() - 300
-    rpc.nodes["main"].stuck_at = ledgers.network.latest()
+    rpc.nodes["primary"].stuck_at = ledgers.network.latest()
     whole = [
         event["id"] for event in result(url, "getEvents", startLedger=first, pagination={"limit": 10_000})["events"]
     ]
@@ -160,7 +160,7 @@ def test_an_empty_page_moves_the_cursor_by_at_most_the_scan_window(url):
 
 
 def test_a_caught_up_reader_continues_by_cursor(url):
-    rpc.nodes["main"].stuck_at = latest = ledgers.network.latest()
+    rpc.nodes["primary"].stuck_at = latest = ledgers.network.latest()
     cursor = result(url, "getEvents", startLedger=latest)["cursor"]
     assert ledgers.Cursor.parse(cursor).ledger == latest
     assert result(url, "getEvents", pagination={"cursor": cursor})["events"] == []
@@ -170,8 +170,8 @@ def test_a_caught_up_reader_continues_by_cursor(url):
 
 
 def test_a_ledger_that_is_not_kept_any_more_is_out_of_range(url):
-    rpc.nodes["main"].retention = 100
-    rpc.nodes["main"].stuck_at = latest = ledgers.network.latest()
+    rpc.nodes["primary"].retention = 100
+    rpc.nodes["primary"].stuck_at = latest = ledgers.network.latest()
     assert error(url, "getEvents", startLedger=latest - 100) == (
         -32600,
         f"startLedger must be within the ledger range: {latest - 99} - {latest}",
@@ -205,7 +205,7 @@ def test_filters_choose_by_contract_and_topic(url):
 
 def test_missing_ranges_are_left_out_silently(url):
     latest = ledgers.network.latest()
-    rpc.nodes["main"].missing = [(latest - 50, latest)]
+    rpc.nodes["primary"].missing = [(latest - 50, latest)]
     assert result(url, "getEvents", startLedger=latest - 50, endLedger=latest)["events"] == []
 
 

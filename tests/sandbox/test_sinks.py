@@ -19,7 +19,7 @@ INCIDENTS = "/statuspage/v1/pages/novastatus/incidents"
 @pytest.fixture
 def send() -> Iterator[Send]:
     sinks.reset()
-    client = Client(sinks.sinks_app())
+    client = Client(sinks.app())
     yield lambda method, path, body=None, headers=None: client.open(
         path, method=method, json=body or {}, headers=headers
     )
