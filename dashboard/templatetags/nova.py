@@ -1,5 +1,6 @@
 """Template tags of every page (builtins, no load needed): states, icons, times, sparklines, the main navigation."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -56,7 +57,13 @@ def state_word(state: str) -> str:
 @register.simple_tag
 def service_icon(kind: str) -> SafeString:
     """The icon of a service."""
-    return icon(SERVICES.get(kind, "rows"))
+    return icon(SERVICES[kind][0])
+
+
+@register.simple_tag
+def service_title(kind: str) -> str:
+    """The name of a service."""
+    return SERVICES[kind][1]
 
 
 @register.simple_tag
@@ -75,6 +82,12 @@ def risk_word(risk: str) -> SafeString:
 def run_pill(status: str) -> SafeString:
     """The status of a run in the vocabulary's look."""
     return state_pill(*RUNS[str(status)])
+
+
+@register.simple_tag
+def run_statuses() -> list[tuple[str, str]]:
+    """Every status of a run with its word, for filters."""
+    return [(status, word) for status, (_, word) in RUNS.items()]
 
 
 @register.simple_tag
@@ -110,6 +123,12 @@ def number(value: float | None) -> str:
 
 
 @register.filter
+def as_json(value: Any) -> str:
+    """A value as indented JSON, for people."""
+    return json.dumps(value, indent=2, sort_keys=True, default=str)
+
+
+@register.filter
 def duration(length: timedelta | float | None) -> str:
     """A length of time in its two largest units: 45 s, 14 min, 1 h 5 min, 3 d 4 h. Numbers are seconds."""
     if length is None:
@@ -127,6 +146,12 @@ def duration(length: timedelta | float | None) -> str:
 def _two(total_s: int, large_s: int, large: str, small_s: int, small: str) -> str:
     rest = total_s % large_s // small_s
     return f"{total_s // large_s} {large}" + (f" {rest} {small}" if rest else "")
+
+
+@register.filter
+def until(start: datetime | None, end: datetime | None) -> timedelta | None:
+    """The time between two moments; None where one is not known. For `duration`."""
+    return end - start if start and end else None
 
 
 @register.filter
