@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """How a service, an alert, a run or the whole of Nova is. Each has its own word, shape and fill; colour comes third."""
+    """How a service, an alert, a run or Nova as a whole is. Each has its word, its shape and its fill; colour is third."""
 
     OK = "ok"
     WARN = "warn"

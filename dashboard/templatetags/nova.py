@@ -22,7 +22,7 @@ register = template.Library()
 MINUTE_S = 60
 HOUR_S = 3600
 DAY_S = 86400
-NONE = "–"
+NONE = "\N{EN DASH}"
 
 
 @register.simple_tag
@@ -108,7 +108,10 @@ def sparkline(points: Sequence[float | None] | None, label: str) -> SafeString:
         drawing.HEIGHT,
         drawing.sentence(values, label),
         mark_safe(  # noqa: S308 (numbers only)
-            "".join(f'<rect class="gap" x="{start}" y="0" width="{wide}" height="{drawing.HEIGHT}"/>' for start, wide in shape.gaps)
+            "".join(
+                f'<rect class="gap" x="{start}" y="0" width="{wide}" height="{drawing.HEIGHT}"/>'
+                for start, wide in shape.gaps
+            )
             + (f'<path class="area" d="{shape.area}"/><path class="line" d="{shape.line}"/>' if shape.line else "")
         ),
     )
