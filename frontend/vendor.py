@@ -26,12 +26,7 @@ FILES = {
 }
 SPRITE = "static/vendor/icons.svg"
 # The octicons that pages use, at 16 pixels.
-ICONS = """
- alert alert-fill apps archive arrow-right beaker bell book broadcast check check-circle-fill chevron-down
- chevron-right circle clock comment git-commit copy database download eye flame gear graph history home info key law link
- link-external list-unordered megaphone note paper-airplane pencil people person play plus pulse question rocket rows search
- server shield-check shield-lock sign-out skip star star-fill stop stopwatch sync tag terminal tools undo x
- x-circle-fill zap""".split()
+ICONS = (HERE / "icons.txt").read_text(encoding="utf-8").split()
 
 
 class Entry(TypedDict):

@@ -1,5 +1,6 @@
 """Template tags of every page (builtins, no load needed): states, icons, times, sparklines, the main navigation."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -21,7 +22,7 @@ register = template.Library()
 MINUTE_S = 60
 HOUR_S = 3600
 DAY_S = 86400
-NONE = "–"
+NONE = "\N{EN DASH}"
 
 
 @register.simple_tag
@@ -56,7 +57,13 @@ def state_word(state: str) -> str:
 @register.simple_tag
 def service_icon(kind: str) -> SafeString:
     """The icon of a service."""
-    return icon(SERVICES.get(kind, "rows"))
+    return icon(SERVICES[kind][0])
+
+
+@register.simple_tag
+def service_title(kind: str) -> str:
+    """The name of a service."""
+    return SERVICES[kind][1]
 
 
 @register.simple_tag
@@ -78,6 +85,12 @@ def run_pill(status: str) -> SafeString:
 
 
 @register.simple_tag
+def run_statuses() -> list[tuple[str, str]]:
+    """Every status of a run with its word, for filters."""
+    return [(status, word) for status, (_, word) in RUNS.items()]
+
+
+@register.simple_tag
 def mark(state: str) -> SafeString:
     """The round mark before a step or a precheck, with the word for those who do not see it."""
     shape, word = MARKS[str(state)]
@@ -95,7 +108,10 @@ def sparkline(points: Sequence[float | None] | None, label: str) -> SafeString:
         drawing.HEIGHT,
         drawing.sentence(values, label),
         mark_safe(  # noqa: S308 (numbers only)
-            "".join(f'<rect class="gap" x="{start}" y="0" width="{wide}" height="{drawing.HEIGHT}"/>' for start, wide in shape.gaps)
+            "".join(
+                f'<rect class="gap" x="{start}" y="0" width="{wide}" height="{drawing.HEIGHT}"/>'
+                for start, wide in shape.gaps
+            )
             + (f'<path class="area" d="{shape.area}"/><path class="line" d="{shape.line}"/>' if shape.line else "")
         ),
     )
@@ -107,6 +123,12 @@ def number(value: float | None) -> str:
     if value is None:
         return NONE
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+@register.filter
+def as_json(value: Any) -> str:
+    """A value as indented JSON, for people."""
+    return json.dumps(value, indent=2, sort_keys=True, default=str)
 
 
 @register.filter
@@ -127,6 +149,12 @@ def duration(length: timedelta | float | None) -> str:
 def _two(total_s: int, large_s: int, large: str, small_s: int, small: str) -> str:
     rest = total_s % large_s // small_s
     return f"{total_s // large_s} {large}" + (f" {rest} {small}" if rest else "")
+
+
+@register.filter
+def until(start: datetime | None, end: datetime | None) -> timedelta | None:
+    """The time between two moments; None where one is not known. For `duration`."""
+    return end - start if start and end else None
 
 
 @register.filter
