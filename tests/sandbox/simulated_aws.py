@@ -44,7 +44,7 @@ class Clock:
 @contextmanager
 def fresh_world(*, seed: int = 7, factor: float = 20) -> Iterator[Clock]:
     """The process's world as if it had just begun, its clock in the hand of the test."""
-    world.__init__(seed=seed, factor=factor)
+    world.reset(seed=seed, factor=factor)
     clock = Clock()
     clock.set(START)
     try:
@@ -85,7 +85,8 @@ def refused(code: str, call: Callable[..., Any], **params: Any) -> str:
 
 def _advancing(application: Callable[..., Any]) -> Callable[..., Any]:
     def serve(environ: Any, start_response: Any) -> Any:
-        world.advance()
-        return application(environ, start_response)
+        with world.lock:
+            world.advance()
+            return list(application(environ, start_response))
 
     return serve

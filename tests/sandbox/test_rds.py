@@ -336,7 +336,3 @@ def test_tags_can_be_changed(aws: Any) -> None:
 
 def test_other_regions_do_not_know_nova(address: str, clock: Clock) -> None:
     assert client("rds", address, "us-east-1").describe_db_instances()["DBInstances"] == []
-
-
-def test_what_is_not_simulated_is_refused_with_an_error_document(aws: Any) -> None:
-    refused("InvalidAction", aws.describe_db_log_files, DBInstanceIdentifier=DB)

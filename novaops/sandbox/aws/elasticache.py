@@ -16,7 +16,8 @@ from novaops.sandbox.aws.elasticache_model import (
     on_parameter,
 )
 from novaops.sandbox.aws.elasticache_parameters import custom, find_parameters
-from novaops.sandbox.aws.operations import ZONES, Refusal, Wire, arn, attach, is_true, page, withdraw
+from novaops.sandbox.aws.query import ZONES, Document, is_true, page, withdraw
+from novaops.sandbox.aws.wire import AwsError, Params, arn, attach
 from novaops.sandbox.world import world
 
 __all__ = ["find", "install", "on_failover", "on_node_type", "on_parameter", "reset", "seed"]
@@ -27,20 +28,18 @@ OUT_OF_SCOPE = ("create_cache_cluster", "delete_cache_cluster", "create_snapshot
 
 def install() -> None:
     """Put Nova's ElastiCache in place of moto's. Doing it twice changes nothing."""
-    attach(ElastiCacheResponse, [describe_replication_groups, create_replication_group, delete_replication_group])
-    attach(ElastiCacheResponse, [describe_cache_clusters, describe_events])
-    attach(ElastiCacheResponse, [elasticache_changes.test_failover, elasticache_changes.modify_replication_group])
-    attach(ElastiCacheResponse, [elasticache_changes.list_allowed_node_type_modifications])
+    attach(ElastiCacheResponse, describe_replication_groups, create_replication_group, delete_replication_group)
+    attach(ElastiCacheResponse, describe_cache_clusters, describe_events)
+    attach(ElastiCacheResponse, elasticache_changes.test_failover, elasticache_changes.modify_replication_group)
+    attach(ElastiCacheResponse, elasticache_changes.list_allowed_node_type_modifications)
     attach(
         ElastiCacheResponse,
-        [
-            elasticache_parameters.describe_cache_parameter_groups,
-            elasticache_parameters.describe_cache_parameters,
-            elasticache_parameters.create_cache_parameter_group,
-            elasticache_parameters.modify_cache_parameter_group,
-            elasticache_parameters.reset_cache_parameter_group,
-            elasticache_parameters.delete_cache_parameter_group,
-        ],
+        elasticache_parameters.describe_cache_parameter_groups,
+        elasticache_parameters.describe_cache_parameters,
+        elasticache_parameters.create_cache_parameter_group,
+        elasticache_parameters.modify_cache_parameter_group,
+        elasticache_parameters.reset_cache_parameter_group,
+        elasticache_parameters.delete_cache_parameter_group,
     )
     withdraw(ElastiCacheResponse, OUT_OF_SCOPE)
 
@@ -66,14 +65,14 @@ def seed() -> None:
     _build(wanted).become("available")
 
 
-def describe_replication_groups(params: Wire) -> Wire:
+def describe_replication_groups(params: Params) -> Document:
     """DescribeReplicationGroups: all or the named one."""
     name = params.get("ReplicationGroupId")
     found = [find(name)] if name else list(groups.values())
     return page([group.described() for group in found], params, "ReplicationGroups")
 
 
-def describe_cache_clusters(params: Wire) -> Wire:
+def describe_cache_clusters(params: Params) -> Document:
     """DescribeCacheClusters: the nodes of every replication group, or the named one."""
     name, with_nodes = params.get("CacheClusterId"), is_true(params.get("ShowCacheNodeInfo"))
     found = [
@@ -83,31 +82,31 @@ def describe_cache_clusters(params: Wire) -> Wire:
         if name in (None, node.id)
     ]
     if name and not found:
-        raise Refusal("CacheClusterNotFound", f"CacheCluster not found: {name}")
+        raise AwsError("CacheClusterNotFound", f"CacheCluster not found: {name}")
     return page(found, params, "CacheClusters")
 
 
-def describe_events(params: Wire) -> Wire:
+def describe_events(params: Params) -> Document:
     """DescribeEvents of ElastiCache."""
     return events.describe(params)
 
 
-def create_replication_group(params: Wire) -> Wire:
+def create_replication_group(params: Params) -> Document:
     """CreateReplicationGroup with cluster mode disabled: `creating` for five minutes, then `available`."""
     if params["ReplicationGroupId"].lower() in groups:
-        raise Refusal("ReplicationGroupAlreadyExists", f"{params['ReplicationGroupId']} already exists.")
+        raise AwsError("ReplicationGroupAlreadyExists", f"{params['ReplicationGroupId']} already exists.")
     if int(params.get("NumNodeGroups") or 1) > 1:
-        raise Refusal("InvalidParameterValue", "The sandbox simulates one node group: cluster mode disabled.")
+        raise AwsError("InvalidParameterValue", "The sandbox simulates one node group: cluster mode disabled.")
     if is_true(params.get("AutomaticFailoverEnabled")) and _node_count(params) < 2:
-        raise Refusal("InvalidParameterCombination", "Automatic failover needs at least one replica.")
+        raise AwsError("InvalidParameterCombination", "Automatic failover needs at least one replica.")
     if params.get("CacheNodeType") not in MEMORY_GIB:
-        raise Refusal("InvalidParameterValue", f"Invalid CacheNodeType: {params.get('CacheNodeType')}")
+        raise AwsError("InvalidParameterValue", f"Invalid CacheNodeType: {params.get('CacheNodeType')}")
     group = _build(params)
     world.later(300, lambda: group.become("available"))
     return {"ReplicationGroup": group.described()}
 
 
-def delete_replication_group(params: Wire) -> Wire:
+def delete_replication_group(params: Params) -> Document:
     """DeleteReplicationGroup: `deleting` for two minutes, then gone."""
     group = available(params["ReplicationGroupId"])
     group.become("deleting")
@@ -119,11 +118,11 @@ def delete_replication_group(params: Wire) -> Wire:
     return {"ReplicationGroup": group.described()}
 
 
-def _node_count(params: Wire) -> int:
+def _node_count(params: Params) -> int:
     return int(params.get("NumCacheClusters") or int(params.get("ReplicasPerNodeGroup") or 0) + 1)
 
 
-def _build(params: Wire) -> Group:
+def _build(params: Params) -> Group:
     name = params["ReplicationGroupId"].lower()
     zones = params.get("PreferredCacheClusterAZs") or ZONES
     nodes = [
@@ -134,7 +133,7 @@ def _build(params: Wire) -> Group:
     return groups[name]
 
 
-def _document(name: str, params: Wire) -> Wire:
+def _document(name: str, params: Params) -> Document:
     def switched(parameter: str) -> str:
         return "enabled" if is_true(params.get(parameter)) else "disabled"
 

@@ -13,7 +13,8 @@ from novaops.sandbox.aws.elasticache_model import (
     on_node_type,
 )
 from novaops.sandbox.aws.elasticache_parameters import find_parameters, switch
-from novaops.sandbox.aws.operations import Refusal, Wire, is_true
+from novaops.sandbox.aws.query import Document, is_true
+from novaops.sandbox.aws.wire import AwsError, Params
 from novaops.sandbox.world import world
 
 QUOTA = 15
@@ -27,22 +28,22 @@ SIMULATED = {
 failovers: list[datetime] = []
 
 
-def test_failover(params: Wire) -> Wire:
+def test_failover(params: Params) -> Document:
     """TestFailover: the group stays `available`; the roles swap after 20 s, the old primary is back after four minutes.
 
     The real one's events in its order (FACTS C). What it answers where automatic failover is off is not documented.
     """
     group = find(params["ReplicationGroupId"])
     if params["NodeGroupId"] != NODE_GROUP:
-        raise Refusal("NodeGroupNotFoundFault", f"Node group {params['NodeGroupId']} not found in {group.id}.")
+        raise AwsError("NodeGroupNotFoundFault", f"Node group {params['NodeGroupId']} not found in {group.id}.")
     available(group.id)
     if group.wire["AutomaticFailover"] != "enabled" or not group.replicas:
-        raise Refusal(
+        raise AwsError(
             "TestFailoverNotAvailableFault",
             f"Automatic failover must be enabled, with at least one replica, to test a failover of {group.id}.",
         )
     if group.recovering:
-        raise Refusal(
+        raise AwsError(
             "InvalidReplicationGroupState", f"Node group {NODE_GROUP} of {group.id} is still recovering its nodes."
         )
     _spend_quota()
@@ -50,12 +51,12 @@ def test_failover(params: Wire) -> Wire:
     return {"ReplicationGroup": group.described()}
 
 
-def modify_replication_group(params: Wire) -> Wire:
+def modify_replication_group(params: Params) -> Document:
     """ModifyReplicationGroup: one timed change at a time, and only with ApplyImmediately; otherwise it waits unseen."""
     group = available(params["ReplicationGroupId"])
     unknown = params.keys() - SIMULATED
     if unknown:
-        raise Refusal("InvalidParameterValue", f"The sandbox does not simulate changing {sorted(unknown)}.")
+        raise AwsError("InvalidParameterValue", f"The sandbox does not simulate changing {sorted(unknown)}.")
     _check(group, params)
     group.wire.update({name: params[name] for name in PLAIN if name in params})
     group.wire["Description"] = params.get("ReplicationGroupDescription", group.wire["Description"])
@@ -64,10 +65,10 @@ def modify_replication_group(params: Wire) -> Wire:
     return {"ReplicationGroup": group.described()}
 
 
-def list_allowed_node_type_modifications(params: Wire) -> Wire:
+def list_allowed_node_type_modifications(params: Params) -> Document:
     """ListAllowedNodeTypeModifications: the node types with more and with less memory than the group's."""
     if not params.get("ReplicationGroupId"):
-        raise Refusal("InvalidParameterCombination", "The sandbox knows replication groups only: name one.")
+        raise AwsError("InvalidParameterCombination", "The sandbox knows replication groups only: name one.")
     here = MEMORY_GIB[find(params["ReplicationGroupId"]).wire["CacheNodeType"]]
     return {
         "ScaleUpModifications": [name for name, memory in MEMORY_GIB.items() if memory > here],
@@ -79,7 +80,7 @@ def _spend_quota() -> None:
     since = world.now() - QUOTA_WINDOW
     failovers[:] = [moment for moment in failovers if moment > since]
     if len(failovers) >= QUOTA:
-        raise Refusal(
+        raise AwsError(
             "APICallRateForCustomerExceeded",
             f"The customer has exceeded the allowed rate of API calls: {QUOTA} node groups in 24 hours.",
         )
@@ -100,22 +101,22 @@ def _fail_over(group: Group) -> None:
     world.later(240, recovered)
 
 
-def _check(group: Group, params: Wire) -> None:
+def _check(group: Group, params: Params) -> None:
     """Refuse what AWS refuses before anything changes."""
     on = group.wire["AutomaticFailover"] == "enabled"
     stays_on = is_true(params.get("AutomaticFailoverEnabled", on))
     if is_true(params.get("MultiAZEnabled", group.wire["MultiAZ"] == "enabled")) and not stays_on:
-        raise Refusal("InvalidParameterCombination", "Multi-AZ needs automatic failover: disable Multi-AZ first.")
+        raise AwsError("InvalidParameterCombination", "Multi-AZ needs automatic failover: disable Multi-AZ first.")
     if stays_on and not on and not group.replicas:
-        raise Refusal("InvalidParameterCombination", "Automatic failover needs at least one replica.")
+        raise AwsError("InvalidParameterCombination", "Automatic failover needs at least one replica.")
     if "PrimaryClusterId" in params:
         _check_promotion(group, params["PrimaryClusterId"], on=on)
     if "CacheNodeType" in params and params["CacheNodeType"] not in MEMORY_GIB:
-        raise Refusal("InvalidParameterValue", f"Invalid CacheNodeType: {params['CacheNodeType']}")
+        raise AwsError("InvalidParameterValue", f"Invalid CacheNodeType: {params['CacheNodeType']}")
     if "CacheParameterGroupName" in params:
         family, wanted = find_parameters(params["CacheParameterGroupName"]).family, "redis7"
         if family != wanted:
-            raise Refusal(
+            raise AwsError(
                 "InvalidParameterCombination",
                 f"Expected a parameter group of family {wanted} but found one of family {family}",
             )
@@ -123,15 +124,15 @@ def _check(group: Group, params: Wire) -> None:
 
 def _check_promotion(group: Group, node: str, *, on: bool) -> None:
     if on:
-        raise Refusal(
+        raise AwsError(
             "InvalidParameterCombination",
             "A replica cannot be promoted while automatic failover is enabled: disable it first.",
         )
     if node not in [member.id for member in group.nodes]:
-        raise Refusal("InvalidParameterValue", f"{node} is not a member of the replication group {group.id}.")
+        raise AwsError("InvalidParameterValue", f"{node} is not a member of the replication group {group.id}.")
 
 
-def _start(group: Group, params: Wire) -> None:
+def _start(group: Group, params: Params) -> None:
     """Begin the timed changes asked for; the group is `modifying` until the longest of them is done."""
     lasts_s = [
         *_start_failover_mode(group, params),
@@ -144,7 +145,7 @@ def _start(group: Group, params: Wire) -> None:
         world.later(max(lasts_s), lambda: group.become("available"))
 
 
-def _start_failover_mode(group: Group, params: Wire) -> list[float]:
+def _start_failover_mode(group: Group, params: Params) -> list[float]:
     began = []
     for parameter, name in (("AutomaticFailoverEnabled", "AutomaticFailover"), ("MultiAZEnabled", "MultiAZ")):
         wanted = "enabled" if is_true(params.get(parameter)) else "disabled"
@@ -156,7 +157,7 @@ def _start_failover_mode(group: Group, params: Wire) -> list[float]:
     return began
 
 
-def _start_promotion(group: Group, params: Wire) -> list[float]:
+def _start_promotion(group: Group, params: Params) -> list[float]:
     node = params.get("PrimaryClusterId")
     if not node or node == group.primary:
         return []
@@ -164,7 +165,7 @@ def _start_promotion(group: Group, params: Wire) -> list[float]:
     return [30]
 
 
-def _start_parameters(group: Group, params: Wire) -> list[float]:
+def _start_parameters(group: Group, params: Params) -> list[float]:
     name = params.get("CacheParameterGroupName")
     if not name or name == group.parameter_group:
         return []
@@ -173,7 +174,7 @@ def _start_parameters(group: Group, params: Wire) -> list[float]:
     return [20]
 
 
-def _start_node_type(group: Group, params: Wire) -> list[float]:
+def _start_node_type(group: Group, params: Params) -> list[float]:
     wanted = params.get("CacheNodeType")
     if not wanted or wanted == group.wire["CacheNodeType"]:
         return []

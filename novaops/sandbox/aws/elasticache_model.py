@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from novaops.sandbox.aws.events import EventLog
-from novaops.sandbox.aws.operations import Refusal, Wire, arn
+from novaops.sandbox.aws.query import Document
+from novaops.sandbox.aws.wire import AwsError, arn
 from novaops.sandbox.world import world
 
 NODE_GROUP = "0001"
@@ -40,7 +41,7 @@ class Node:
 class Group:
     """One replication group with cluster mode disabled: `wire` is what does not depend on the nodes' roles."""
 
-    wire: Wire
+    wire: Document
     nodes: list[Node]
     primary: str
     parameter_group: str
@@ -75,7 +76,7 @@ class Group:
         for hook in on_failover:
             hook(self.id, node)
 
-    def described(self) -> Wire:
+    def described(self) -> Document:
         """The ReplicationGroup document of this moment."""
         node_group = {
             "NodeGroupId": NODE_GROUP,
@@ -86,7 +87,7 @@ class Group:
         }
         return {**self.wire, "MemberClusters": [node.id for node in self.nodes], "NodeGroups": [node_group]}
 
-    def _member(self, node: Node) -> Wire:
+    def _member(self, node: Node) -> Document:
         return {
             "CacheClusterId": node.id,
             "CacheNodeId": CACHE_NODE,
@@ -95,7 +96,7 @@ class Group:
             "CurrentRole": "primary" if node.id == self.primary else "replica",
         }
 
-    def cluster(self, node: Node, *, with_nodes: bool) -> Wire:
+    def cluster(self, node: Node, *, with_nodes: bool) -> Document:
         """The CacheCluster document of one node."""
         info = {"CacheNodeId": CACHE_NODE, "CacheNodeStatus": self.status, "CustomerAvailabilityZone": node.zone}
         detail = {**info, "Endpoint": _endpoint(f"{node.id}.{{}}.0001"), "CacheNodeCreateTime": node.created_at}
@@ -137,7 +138,7 @@ def find(identifier: str) -> Group:
     """The replication group of that name. Refuses as AWS does where there is none."""
     group = groups.get(identifier.lower())
     if group is None:
-        raise Refusal("ReplicationGroupNotFoundFault", f"ReplicationGroup {identifier} not found.")
+        raise AwsError("ReplicationGroupNotFoundFault", f"ReplicationGroup {identifier} not found.")
     return group
 
 
@@ -145,7 +146,7 @@ def available(identifier: str) -> Group:
     """The replication group of that name, which must be in the state that every change of it asks for."""
     group = find(identifier)
     if group.status != "available":
-        raise Refusal(
+        raise AwsError(
             "InvalidReplicationGroupState",
             f"Replication group {group.id} is not in the available state: its status is {group.status}.",
         )
@@ -159,5 +160,5 @@ def announce(group: Group, changed: Iterable[tuple[str, str]]) -> None:
             hook(group.id, name, value)
 
 
-def _endpoint(pattern: str) -> Wire:
+def _endpoint(pattern: str) -> Document:
     return {"Address": pattern.format(DOMAIN.split(".", 1)[0]) + "." + DOMAIN.split(".", 1)[1], "Port": PORT}

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass, field
 
 from novaops.sandbox.aws.elasticache_model import Group, announce, events, groups
-from novaops.sandbox.aws.operations import Refusal, Wire, arn, is_true, page
+from novaops.sandbox.aws.query import Document, is_true, page
+from novaops.sandbox.aws.wire import AwsError, Params, arn
 from novaops.sandbox.world import world
 
 FAMILIES = ("redis6.x", "redis7", "valkey7", "valkey8")
@@ -48,7 +49,7 @@ class ParameterGroup:
     def values(self) -> dict[str, str]:
         return {name: default[0] for name, default in PARAMETERS.items()} | self.own
 
-    def described(self) -> Wire:
+    def described(self) -> Document:
         """The CacheParameterGroup document."""
         return {
             "CacheParameterGroupName": self.name,
@@ -68,11 +69,11 @@ def find_parameters(name: str) -> ParameterGroup:
     if name != family and family in FAMILIES:
         return ParameterGroup(name, family, f"Default parameter group for {family}")
     if name not in custom:
-        raise Refusal("CacheParameterGroupNotFound", f"CacheParameterGroup not found: {name}")
+        raise AwsError("CacheParameterGroupNotFound", f"CacheParameterGroup not found: {name}")
     return custom[name]
 
 
-def describe_cache_parameter_groups(params: Wire) -> Wire:
+def describe_cache_parameter_groups(params: Params) -> Document:
     """DescribeCacheParameterGroups: the default ones and the custom ones, or the named one."""
     names = [params["CacheParameterGroupName"]] if params.get("CacheParameterGroupName") else [
         *(f"default.{family}" for family in FAMILIES), *custom
@@ -80,7 +81,7 @@ def describe_cache_parameter_groups(params: Wire) -> Wire:
     return page([find_parameters(name).described() for name in names], params, "CacheParameterGroups")
 
 
-def describe_cache_parameters(params: Wire) -> Wire:
+def describe_cache_parameters(params: Params) -> Document:
     """DescribeCacheParameters: every parameter, or those of one Source (user, system)."""
     group, source = find_parameters(params["CacheParameterGroupName"]), params.get("Source")
     found = [
@@ -99,36 +100,36 @@ def describe_cache_parameters(params: Wire) -> Wire:
     return page([item for item in found if source in (None, item["Source"])], params, "Parameters")
 
 
-def create_cache_parameter_group(params: Wire) -> Wire:
+def create_cache_parameter_group(params: Params) -> Document:
     """CreateCacheParameterGroup: begins with the values of its family's default group."""
     name, family = params["CacheParameterGroupName"].lower(), params["CacheParameterGroupFamily"]
     if not NAME.fullmatch(name):
-        raise Refusal(
+        raise AwsError(
             "InvalidParameterValue", f"The parameter CacheParameterGroupName is not a valid identifier: {name}"
         )
     if family not in FAMILIES:
-        raise Refusal(
+        raise AwsError(
             "InvalidParameterValue", f"CacheParameterGroupFamily {family} is not a valid parameter group family"
         )
     if name in custom:
-        raise Refusal("CacheParameterGroupAlreadyExists", f"CacheParameterGroup {name} already exists.")
+        raise AwsError("CacheParameterGroupAlreadyExists", f"CacheParameterGroup {name} already exists.")
     custom[name] = ParameterGroup(name, family, params.get("Description", ""))
     return {"CacheParameterGroup": custom[name].described()}
 
 
-def modify_cache_parameter_group(params: Wire) -> Wire:
+def modify_cache_parameter_group(params: Params) -> Document:
     """ModifyCacheParameterGroup: at most 20 valid values; every replication group that uses it follows."""
     group = _changeable(params["CacheParameterGroupName"])
     changes = {item["ParameterName"]: item.get("ParameterValue", "") for item in params["ParameterNameValues"]}
     if len(changes) > MOST_CHANGES:
-        raise Refusal("InvalidParameterCombination", "Cannot modify more than 20 parameters in a single request")
+        raise AwsError("InvalidParameterCombination", "Cannot modify more than 20 parameters in a single request")
     for name, value in changes.items():
         _check(name, value)
     _change(group, group.own | changes)
     return {"CacheParameterGroupName": group.name}
 
 
-def reset_cache_parameter_group(params: Wire) -> Wire:
+def reset_cache_parameter_group(params: Params) -> Document:
     """ResetCacheParameterGroup: all, or the named ones, back to the family's default."""
     group = _changeable(params["CacheParameterGroupName"])
     names = {item["ParameterName"] for item in params.get("ParameterNameValues") or []}
@@ -137,11 +138,11 @@ def reset_cache_parameter_group(params: Wire) -> Wire:
     return {"CacheParameterGroupName": group.name}
 
 
-def delete_cache_parameter_group(params: Wire) -> Wire:
+def delete_cache_parameter_group(params: Params) -> Document:
     """DeleteCacheParameterGroup: refused while a replication group uses it."""
     group = _changeable(params["CacheParameterGroupName"])
     if any(user.parameter_group == group.name for user in groups.values()):
-        raise Refusal(
+        raise AwsError(
             "InvalidCacheParameterGroupState",
             f"One or more cache clusters are still members of this parameter group {group.name}, "
             "so the group cannot be deleted.",
@@ -159,18 +160,18 @@ def switch(user: Group, name: str) -> None:
 
 def _changeable(name: str) -> ParameterGroup:
     if name.startswith("default."):
-        raise Refusal("InvalidParameterValue", f"The parameter group {name} is a default one and cannot be modified.")
+        raise AwsError("InvalidParameterValue", f"The parameter group {name} is a default one and cannot be modified.")
     return find_parameters(name)
 
 
 def _check(name: str, value: str) -> None:
     if name not in PARAMETERS:
-        raise Refusal("InvalidParameterValue", f"Could not find parameter with name: {name}")
+        raise AwsError("InvalidParameterValue", f"Could not find parameter with name: {name}")
     _, kind, allowed, modifiable, _ = PARAMETERS[name]
     if not modifiable:
-        raise Refusal("InvalidParameterValue", f"The parameter {name} cannot be modified.")
+        raise AwsError("InvalidParameterValue", f"The parameter {name} cannot be modified.")
     if not (_in_range(value, allowed) if kind == "integer" else not allowed or value in allowed.split(",")):
-        raise Refusal("InvalidParameterValue", f"The value {value} is not valid for {name}. Allowed: {allowed}")
+        raise AwsError("InvalidParameterValue", f"The value {value} is not valid for {name}. Allowed: {allowed}")
 
 
 def _in_range(value: str, allowed: str) -> bool:

@@ -4,7 +4,7 @@ from moto.rds.models import rds_backends
 from moto.rds.responses import RDSResponse
 
 from novaops.sandbox.aws import rds_clusters, rds_instances, rds_options, rds_reboot, rds_restore, rds_snapshots
-from novaops.sandbox.aws.operations import ACCOUNT, REGION, Refusal, Wire, arn, attach, page, withdraw
+from novaops.sandbox.aws.query import Document, page, withdraw
 from novaops.sandbox.aws.rds_model import (
     KMS_KEY,
     endpoint,
@@ -17,6 +17,7 @@ from novaops.sandbox.aws.rds_model import (
     subnet_group,
 )
 from novaops.sandbox.aws.rds_snapshots import find_snapshot
+from novaops.sandbox.aws.wire import ACCOUNT, REGION, AwsError, Params, arn, attach
 
 __all__ = ["find", "install", "on_restart", "reset", "seed"]
 
@@ -57,20 +58,20 @@ OUT_OF_SCOPE = (
 
 def install() -> None:
     """Put Nova's RDS in place of moto's. Doing it twice changes nothing."""
-    attach(RDSResponse, [describe_events, describe_db_subnet_groups])
-    attach(RDSResponse, [add_tags_to_resource, remove_tags_from_resource, list_tags_for_resource])
-    attach(RDSResponse, [describe_db_proxies, describe_db_proxy_target_groups, describe_db_proxy_targets])
-    attach(RDSResponse, [rds_reboot.reboot_db_instance, rds_reboot.stop_db_instance, rds_reboot.start_db_instance])
-    attach(RDSResponse, [rds_instances.describe_db_instances, rds_instances.create_db_instance])
-    attach(RDSResponse, [rds_instances.modify_db_instance, rds_instances.delete_db_instance])
-    attach(RDSResponse, [rds_instances.add_role_to_db_instance])
-    attach(RDSResponse, [rds_snapshots.create_db_snapshot, rds_snapshots.describe_db_snapshots])
-    attach(RDSResponse, [rds_snapshots.delete_db_snapshot, rds_snapshots.copy_db_snapshot])
-    attach(RDSResponse, [rds_snapshots.describe_db_instance_automated_backups])
-    attach(RDSResponse, [rds_restore.restore_db_instance_from_db_snapshot])
-    attach(RDSResponse, [rds_restore.restore_db_instance_to_point_in_time])
-    attach(RDSResponse, [rds_clusters.create_db_cluster, rds_clusters.describe_db_clusters])
-    attach(RDSResponse, [rds_clusters.failover_db_cluster, rds_clusters.delete_db_cluster])
+    attach(RDSResponse, describe_events, describe_db_subnet_groups)
+    attach(RDSResponse, add_tags_to_resource, remove_tags_from_resource, list_tags_for_resource)
+    attach(RDSResponse, describe_db_proxies, describe_db_proxy_target_groups, describe_db_proxy_targets)
+    attach(RDSResponse, rds_reboot.reboot_db_instance, rds_reboot.stop_db_instance, rds_reboot.start_db_instance)
+    attach(RDSResponse, rds_instances.describe_db_instances, rds_instances.create_db_instance)
+    attach(RDSResponse, rds_instances.modify_db_instance, rds_instances.delete_db_instance)
+    attach(RDSResponse, rds_instances.add_role_to_db_instance)
+    attach(RDSResponse, rds_snapshots.create_db_snapshot, rds_snapshots.describe_db_snapshots)
+    attach(RDSResponse, rds_snapshots.delete_db_snapshot, rds_snapshots.copy_db_snapshot)
+    attach(RDSResponse, rds_snapshots.describe_db_instance_automated_backups)
+    attach(RDSResponse, rds_restore.restore_db_instance_from_db_snapshot)
+    attach(RDSResponse, rds_restore.restore_db_instance_to_point_in_time)
+    attach(RDSResponse, rds_clusters.create_db_cluster, rds_clusters.describe_db_clusters)
+    attach(RDSResponse, rds_clusters.failover_db_cluster, rds_clusters.delete_db_cluster)
     withdraw(RDSResponse, OUT_OF_SCOPE)
 
 
@@ -95,47 +96,47 @@ def seed() -> None:
     rds_snapshots.seed_automated(instance, days=7)
 
 
-def describe_events(params: Wire) -> Wire:
+def describe_events(params: Params) -> Document:
     """DescribeEvents of RDS."""
     return events.describe(params)
 
 
-def describe_db_subnet_groups(params: Wire) -> Wire:
+def describe_db_subnet_groups(params: Params) -> Document:
     """DescribeDBSubnetGroups: Nova's and the default one."""
     names = [params["DBSubnetGroupName"]] if params.get("DBSubnetGroupName") else ["default", "nova-db"]
     return page([subnet_group(name) for name in names], params, "DBSubnetGroups")
 
 
-def add_tags_to_resource(params: Wire) -> Wire:
+def add_tags_to_resource(params: Params) -> Document:
     tagged = _tagged(params["ResourceName"])
     kept = {tag["Key"]: tag for tag in (*tagged["TagList"], *params["Tags"])}
     tagged["TagList"] = list(kept.values())
     return {}
 
 
-def remove_tags_from_resource(params: Wire) -> Wire:
+def remove_tags_from_resource(params: Params) -> Document:
     tagged = _tagged(params["ResourceName"])
     tagged["TagList"] = [tag for tag in tagged["TagList"] if tag["Key"] not in params["TagKeys"]]
     return {}
 
 
-def list_tags_for_resource(params: Wire) -> Wire:
+def list_tags_for_resource(params: Params) -> Document:
     return {"TagList": _tagged(params["ResourceName"])["TagList"]}
 
 
-def _tagged(resource: str) -> Wire:
+def _tagged(resource: str) -> Document:
     """The document of an instance or snapshot by its ARN."""
     if ":snapshot:" in resource:
         return find_snapshot(resource).wire
     if ":db:" in resource:
         return find(resource.split(":db:")[-1]).wire
-    raise Refusal("InvalidParameterValue", f"The sandbox keeps no tags of {resource}.")
+    raise AwsError("InvalidParameterValue", f"The sandbox keeps no tags of {resource}.")
 
 
-def describe_db_proxies(params: Wire) -> Wire:
+def describe_db_proxies(params: Params) -> Document:
     """DescribeDBProxies: the one proxy before Nova's instance, ready to be used."""
     if params.get("DBProxyName") not in (None, "nova-db-proxy"):
-        raise Refusal("DBProxyNotFoundFault", f"DBProxy {params['DBProxyName']} doesn't exist.")
+        raise AwsError("DBProxyNotFoundFault", f"DBProxy {params['DBProxyName']} doesn't exist.")
     proxy = {
         "DBProxyName": "nova-db-proxy",
         "DBProxyArn": arn("rds", "db-proxy:prx-0f3a9c1b7d5e2f468"),
@@ -154,14 +155,14 @@ def describe_db_proxies(params: Wire) -> Wire:
     return page([proxy], params, "DBProxies")
 
 
-def describe_db_proxy_target_groups(params: Wire) -> Wire:
+def describe_db_proxy_target_groups(params: Params) -> Document:
     proxy = describe_db_proxies({"DBProxyName": params["DBProxyName"]})["DBProxies"][0]
     pool = {"MaxConnectionsPercent": 80, "MaxIdleConnectionsPercent": 50, "ConnectionBorrowTimeout": 120}
     group = {"DBProxyName": proxy["DBProxyName"], "TargetGroupName": "default", "IsDefault": True}
     return page([{**group, "Status": "available", "ConnectionPoolConfig": pool}], params, "TargetGroups")
 
 
-def describe_db_proxy_targets(params: Wire) -> Wire:
+def describe_db_proxy_targets(params: Params) -> Document:
     """DescribeDBProxyTargets: the target is available while its instance is."""
     describe_db_proxies({"DBProxyName": params["DBProxyName"]})
     instance = find(NOVA_DB)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from novaops.sandbox.aws import rds_options
-from novaops.sandbox.aws.operations import REGION, ZONES, Refusal, Wire, arn, page
+from novaops.sandbox.aws.query import ZONES, Document, page
 from novaops.sandbox.aws.rds_model import (
     checked_name,
     endpoint,
@@ -13,6 +13,7 @@ from novaops.sandbox.aws.rds_model import (
     instances,
     restarted,
 )
+from novaops.sandbox.aws.wire import REGION, AwsError, Params, arn
 from novaops.sandbox.world import world
 
 COPIED = ("Engine", "EngineVersion", "MasterUsername", "AllocatedStorage", "StorageEncrypted", "BackupRetentionPeriod",
@@ -23,7 +24,7 @@ COPIED = ("Engine", "EngineVersion", "MasterUsername", "AllocatedStorage", "Stor
 class Cluster:
     """One DB cluster; its members are instances of their own."""
 
-    wire: Wire
+    wire: Document
     members: list[str] = field(default_factory=list)
     writer: str = ""
 
@@ -34,7 +35,7 @@ class Cluster:
     def say(self, message: str, *categories: str) -> None:
         events.add(self.id, "db-cluster", message, *categories, arn=self.wire["DBClusterArn"])
 
-    def described(self) -> Wire:
+    def described(self) -> Document:
         """The DBCluster document of this moment."""
         members = [
             {
@@ -51,11 +52,11 @@ class Cluster:
 clusters: dict[str, Cluster] = {}
 
 
-def create_db_cluster(params: Wire) -> Wire:
+def create_db_cluster(params: Params) -> Document:
     """CreateDBCluster (Multi-AZ, PostgreSQL): three members in three zones, `available` after four minutes."""
     identifier = checked_name(params["DBClusterIdentifier"], "DBClusterIdentifier", 52)
     if identifier in clusters:
-        raise Refusal("DBClusterAlreadyExistsFault", f"DB Cluster already exists: {identifier}")
+        raise AwsError("DBClusterAlreadyExistsFault", f"DB Cluster already exists: {identifier}")
     cluster = clusters[identifier] = Cluster(_document(identifier, params))
     for number, zone in enumerate(ZONES, start=1):
         settings = {**rds_options.defaults(), "AvailabilityZone": zone, "DBClusterIdentifier": identifier}
@@ -67,18 +68,18 @@ def create_db_cluster(params: Wire) -> Wire:
     return {"DBCluster": cluster.described()}
 
 
-def describe_db_clusters(params: Wire) -> Wire:
+def describe_db_clusters(params: Params) -> Document:
     """DescribeDBClusters: all or the named one."""
     name = params.get("DBClusterIdentifier")
     found = [find_cluster(name)] if name else list(clusters.values())
     return page([cluster.described() for cluster in found], params, "DBClusters")
 
 
-def failover_db_cluster(params: Wire) -> Wire:
+def failover_db_cluster(params: Params) -> Document:
     """FailoverDBCluster: the target, or the first available reader, becomes the writer within 35 s."""
     cluster = find_cluster(params["DBClusterIdentifier"])
     if cluster.wire["Status"] != "available":
-        raise Refusal("InvalidDBClusterStateFault", f"DB cluster {cluster.id} is not in available state.")
+        raise AwsError("InvalidDBClusterStateFault", f"DB cluster {cluster.id} is not in available state.")
     target = _target(cluster, params.get("TargetDBInstanceIdentifier"))
     cluster.wire["Status"] = "failing-over"
     cluster.say(f"Started cross AZ failover to DB instance: {target}", "failover")
@@ -96,11 +97,11 @@ def failover_db_cluster(params: Wire) -> Wire:
     return {"DBCluster": cluster.described()}
 
 
-def delete_db_cluster(params: Wire) -> Wire:
+def delete_db_cluster(params: Params) -> Document:
     """DeleteDBCluster with its members; a final snapshot is not simulated."""
     cluster = find_cluster(params["DBClusterIdentifier"])
     if cluster.wire["DeletionProtection"]:
-        raise Refusal("InvalidParameterCombination", "Cannot delete protected Cluster, please disable it first.")
+        raise AwsError("InvalidParameterCombination", "Cannot delete protected Cluster, please disable it first.")
     cluster.wire["Status"] = "deleting"
 
     def gone() -> None:
@@ -116,18 +117,18 @@ def find_cluster(identifier: str) -> Cluster:
     """The cluster of that name; an instance's name is not one."""
     cluster = clusters.get(identifier.lower())
     if cluster is None:
-        raise Refusal("DBClusterNotFoundFault", f"DBCluster {identifier} not found.")
+        raise AwsError("DBClusterNotFoundFault", f"DBCluster {identifier} not found.")
     return cluster
 
 
 def _target(cluster: Cluster, asked: str | None) -> str:
     readers = [member for member in cluster.members if member != cluster.writer and find(member).status == "available"]
     if not readers:
-        raise Refusal("InvalidDBClusterStateFault", f"DB cluster {cluster.id} has no available reader to fail over to.")
+        raise AwsError("InvalidDBClusterStateFault", f"DB cluster {cluster.id} has no available reader.")
     if asked and asked.lower() not in cluster.members:
-        raise Refusal("InvalidParameterValue", f"DB instance {asked} is not a member of the cluster {cluster.id}.")
+        raise AwsError("InvalidParameterValue", f"DB instance {asked} is not a member of the cluster {cluster.id}.")
     if asked and asked.lower() not in readers:
-        raise Refusal("InvalidDBInstanceState", f"DB instance {asked} cannot become the writer in its present state.")
+        raise AwsError("InvalidDBInstanceState", f"DB instance {asked} cannot become the writer in its present state.")
     return asked.lower() if asked else readers[0]
 
 
@@ -138,7 +139,7 @@ def _up(cluster: Cluster) -> None:
     cluster.say("DB cluster created", "creation")
 
 
-def _document(identifier: str, params: Wire) -> Wire:
+def _document(identifier: str, params: Params) -> Document:
     defaults = rds_options.defaults()
     return {
         **{name: params.get(name, defaults[name]) for name in COPIED},

@@ -1,7 +1,7 @@
 """Creating, describing, changing and deleting simulated DB instances."""
 
 from novaops.sandbox.aws import rds_options
-from novaops.sandbox.aws.operations import Refusal, Wire, is_true
+from novaops.sandbox.aws.query import Document, is_true
 from novaops.sandbox.aws.rds_model import (
     Instance,
     available,
@@ -17,6 +17,7 @@ from novaops.sandbox.aws.rds_model import (
 )
 from novaops.sandbox.aws.rds_reboot import in_sync
 from novaops.sandbox.aws.rds_snapshots import free_name, take
+from novaops.sandbox.aws.wire import AwsError, Params
 from novaops.sandbox.world import world
 
 FILTERS = {
@@ -40,18 +41,18 @@ RESTARTING = {"DBInstanceClass", "EngineVersion"}
 DELETABLE = ("available", "stopped", "failed", "storage-full", "incompatible-restore", "incompatible-network")
 
 
-def describe_db_instances(params: Wire) -> Wire:
+def describe_db_instances(params: Params) -> Document:
     """DescribeDBInstances: all, by filter, or the named one."""
     name = params.get("DBInstanceIdentifier")
     found = [find(name)] if name else list(instances.values())
     return filtered([instance.described() for instance in found], params, FILTERS, "DBInstances")
 
 
-def create_db_instance(params: Wire) -> Wire:
+def create_db_instance(params: Params) -> Document:
     """CreateDBInstance (PostgreSQL): `creating`, the first backup, `available` after four minutes."""
     identifier = new_name(params["DBInstanceIdentifier"])
     if params.get("Engine") != "postgres":
-        raise Refusal("InvalidParameterValue", "The sandbox simulates engine postgres only.")
+        raise AwsError("InvalidParameterValue", "The sandbox simulates engine postgres only.")
     settings = {**rds_options.defaults(), "AllocatedStorage": int(params.get("AllocatedStorage") or 20)}
     rds_options.apply(settings, params)
     instance = fresh(identifier, settings)
@@ -77,13 +78,13 @@ def come_up(instance: Instance, port: int, message: str, category: str) -> None:
     world.later(240, ready)
 
 
-def delete_db_instance(params: Wire) -> Wire:
+def delete_db_instance(params: Params) -> Document:
     """DeleteDBInstance: refused under deletion protection and without a word about the final snapshot."""
     instance = find(params.get("DBInstanceIdentifier"))
     if instance.status not in DELETABLE:
-        raise Refusal("InvalidDBInstanceState", f"Instance {instance.id} is currently {instance.status}.")
+        raise AwsError("InvalidDBInstanceState", f"Instance {instance.id} is currently {instance.status}.")
     if instance.wire["DeletionProtection"]:
-        raise Refusal(
+        raise AwsError(
             "InvalidParameterCombination",
             "Cannot delete protected DB Instance, please disable deletion protection and try again.",
         )
@@ -102,14 +103,14 @@ def delete_db_instance(params: Wire) -> Wire:
 
 def _final_snapshot(instance: Instance, name: str | None) -> None:
     if not name:
-        raise Refusal(
+        raise AwsError(
             "InvalidParameterCombination",
             "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
         )
     take(instance, free_name(name))
 
 
-def modify_db_instance(params: Wire) -> Wire:
+def modify_db_instance(params: Params) -> Document:
     """ModifyDBInstance: most settings change at once, those of WAITING only with ApplyImmediately."""
     instance = available(params.get("DBInstanceIdentifier"))
     now = is_true(params.get("ApplyImmediately"))
@@ -137,7 +138,7 @@ def modify_db_instance(params: Wire) -> Wire:
     return {"DBInstance": instance.described()}
 
 
-def add_role_to_db_instance(params: Wire) -> Wire:
+def add_role_to_db_instance(params: Params) -> Document:
     """AddRoleToDBInstance: the role is active at once."""
     instance = available(params.get("DBInstanceIdentifier"))
     role = {"RoleArn": params["RoleArn"], "FeatureName": params["FeatureName"], "Status": "ACTIVE"}
@@ -148,7 +149,7 @@ def add_role_to_db_instance(params: Wire) -> Wire:
 def _free(name: str) -> str:
     identifier = checked_name(name, "NewDBInstanceIdentifier", 63)
     if identifier in instances:
-        raise Refusal("DBInstanceAlreadyExists", "DB instance already exists")
+        raise AwsError("DBInstanceAlreadyExists", "DB instance already exists")
     return identifier
 
 

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from moto.rds.models import rds_backends
 
 from novaops.sandbox.aws.events import EventLog
-from novaops.sandbox.aws.operations import ACCOUNT, REGION, ZONES, Refusal, Wire, arn, page
+from novaops.sandbox.aws.query import ZONES, Document, page
+from novaops.sandbox.aws.wire import ACCOUNT, REGION, AwsError, Params, arn
 from novaops.sandbox.world import world
 
 IDENTIFIER = re.compile(r"[A-Za-z](?:-?[A-Za-z0-9])*")
@@ -24,7 +25,7 @@ KMS_KEY = arn("kms", "key/5f0c7d1e-0b5a-4c52-9d0a-6e0f4f1b7a01")
 class Instance:
     """One DB instance: `wire` is what DescribeDBInstances says, the rest is what AWS keeps to itself."""
 
-    wire: Wire
+    wire: Document
     restorable_from: datetime | None = None
     failed_over_at: datetime | None = None
     address: str = ""
@@ -52,7 +53,7 @@ class Instance:
         behind = timedelta(seconds=(world.now() - self.restorable_from).total_seconds() % step_s)
         return world.now() - behind
 
-    def described(self) -> Wire:
+    def described(self) -> Document:
         """The DBInstance document of this moment."""
         latest = self.latest_restorable()
         return {**self.wire, **({"LatestRestorableTime": latest} if latest else {})}
@@ -62,8 +63,8 @@ class Instance:
 class Snapshot:
     """One DB snapshot with the settings its instance had, and how long it takes from its start (simulated seconds)."""
 
-    wire: Wire
-    settings: Wire = field(default_factory=dict)
+    wire: Document
+    settings: Document = field(default_factory=dict)
     started_at: datetime = field(default_factory=world.now)
     takes_s: float = 120
 
@@ -71,7 +72,7 @@ class Snapshot:
     def id(self) -> str:
         return str(self.wire["DBSnapshotIdentifier"])
 
-    def described(self) -> Wire:
+    def described(self) -> Document:
         """The DBSnapshot document of this moment; PercentProgress grows with time until it is available."""
         if self.wire["Status"] != "creating":
             return {**self.wire, "PercentProgress": 100}
@@ -95,7 +96,7 @@ def find(identifier: str | None) -> Instance:
     """The instance of that name. Refuses as AWS does where there is none."""
     instance = instances.get(str(identifier).lower())
     if instance is None:
-        raise Refusal("DBInstanceNotFound", f"DBInstance {identifier} not found.")
+        raise AwsError("DBInstanceNotFound", f"DBInstance {identifier} not found.")
     return instance
 
 
@@ -103,14 +104,14 @@ def available(identifier: str | None) -> Instance:
     """The instance of that name, which must be in the state that every change of it asks for."""
     instance = find(identifier)
     if instance.status != "available":
-        raise Refusal("InvalidDBInstanceState", f"Instance {instance.id} is not in available state.")
+        raise AwsError("InvalidDBInstanceState", f"Instance {instance.id} is not in available state.")
     return instance
 
 
 def checked_name(name: str, parameter: str, longest: int) -> str:
     """A valid identifier, lower-cased as RDS stores it (FACTS B3)."""
     if len(name) > longest or not IDENTIFIER.fullmatch(name):
-        raise Refusal(
+        raise AwsError(
             "InvalidParameterValue",
             f"The parameter {parameter} is not a valid identifier. Identifiers must begin with a letter; must contain "
             "only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two of them in a row.",
@@ -122,29 +123,29 @@ def new_name(name: str) -> str:
     """A free identifier for an instance, within the quota of the region."""
     identifier = checked_name(name, "DBInstanceIdentifier", 63)
     if identifier in instances:
-        raise Refusal("DBInstanceAlreadyExists", "DB instance already exists")
+        raise AwsError("DBInstanceAlreadyExists", "DB instance already exists")
     if len(instances) >= INSTANCE_QUOTA:
-        raise Refusal("InstanceQuotaExceeded", "Cannot create more than 40 DB instances")
+        raise AwsError("InstanceQuotaExceeded", "Cannot create more than 40 DB instances")
     return identifier
 
 
 def checked_parameter_group(name: str) -> str:
     groups = rds_backends[ACCOUNT][REGION].db_parameter_groups
     if not name.startswith("default.postgres") and name not in groups:
-        raise Refusal("DBParameterGroupNotFound", f"DBParameterGroup not found: {name}")
+        raise AwsError("DBParameterGroupNotFound", f"DBParameterGroup not found: {name}")
     return name
 
 
 def checked_class(name: str) -> str:
     if not INSTANCE_CLASS.fullmatch(name):
-        raise Refusal("InvalidParameterValue", f"Invalid DB Instance class: {name}")
+        raise AwsError("InvalidParameterValue", f"Invalid DB Instance class: {name}")
     return name
 
 
-def subnet_group(name: str) -> Wire:
+def subnet_group(name: str) -> Document:
     """The DBSubnetGroup document: Nova's own and the default one exist."""
     if name not in ("default", "nova-db"):
-        raise Refusal("DBSubnetGroupNotFoundFault", f"DB subnet group '{name}' does not exist.")
+        raise AwsError("DBSubnetGroupNotFoundFault", f"DB subnet group '{name}' does not exist.")
     subnets = [
         {
             "SubnetIdentifier": f"subnet-0{'d' if name == 'default' else 'a'}5e1f0c2b3d4e5f{number}",
@@ -163,7 +164,7 @@ def subnet_group(name: str) -> Wire:
     }
 
 
-def endpoint(address: str, port: int) -> Wire:
+def endpoint(address: str, port: int) -> Document:
     return {"Address": address, "Port": port, "HostedZoneId": "Z29XKXDKYMONMX"}
 
 
@@ -172,7 +173,7 @@ def other_zone(zone: str) -> str:
     return ZONES[(ZONES.index(zone) + 1) % len(ZONES)]
 
 
-def fresh(identifier: str, settings: Wire) -> Instance:
+def fresh(identifier: str, settings: Document) -> Instance:
     """A new instance with these settings; identity, address and creation time are its own."""
     wire = copy.deepcopy(settings)
     wire.update(
@@ -190,11 +191,11 @@ def fresh(identifier: str, settings: Wire) -> Instance:
     return instance
 
 
-def filtered(found: list[Wire], params: Wire, fields: dict[str, tuple[str, ...]], name: str) -> Wire:
+def filtered(found: list[Document], params: Params, fields: dict[str, tuple[str, ...]], name: str) -> Document:
     """A page of those documents that match the Filters parameter; `fields` says what each filter looks at."""
     for condition in params.get("Filters") or []:
         keys = fields.get(condition["Name"])
         if keys is None:
-            raise Refusal("InvalidParameterValue", f"Unrecognized filter name: {condition['Name']}")
+            raise AwsError("InvalidParameterValue", f"Unrecognized filter name: {condition['Name']}")
         found = [item for item in found if any(item.get(key) in condition["Values"] for key in keys)]
     return page(found, params, name)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from novaops.sandbox.aws.operations import ZONES, Refusal, Wire, arn, is_true
+from novaops.sandbox.aws.query import ZONES, Document, is_true
 from novaops.sandbox.aws.rds_model import (
     DEFAULT_SECURITY_GROUP,
     KMS_KEY,
@@ -12,6 +12,7 @@ from novaops.sandbox.aws.rds_model import (
     other_zone,
     subnet_group,
 )
+from novaops.sandbox.aws.wire import AwsError, Params, arn
 
 SAME_NAME = (
     "BackupRetentionPeriod", "PreferredBackupWindow", "PreferredMaintenanceWindow", "CACertificateIdentifier",
@@ -30,7 +31,7 @@ RENAMED_FLAGS = {
 SMALLEST_WITH_IOPS_GB = 400
 
 
-def defaults() -> Wire:
+def defaults() -> Document:
     """What AWS gives an instance that asks for nothing (FACTS B4): also what a restore falls back to."""
     return {
         "Engine": "postgres",
@@ -58,7 +59,7 @@ def defaults() -> Wire:
     }
 
 
-def not_carried_over() -> Wire:
+def not_carried_over() -> Document:
     """The settings that a restore does not take from its source unless they are passed (FACTS B4)."""
     return {
         "MultiAZ": False,
@@ -81,7 +82,7 @@ def not_carried_over() -> Wire:
     }
 
 
-def apply(settings: Wire, params: Wire) -> None:
+def apply(settings: Document, params: Params) -> None:
     """Change `settings` in place as the parameters of a create, restore or modify call say; refuse what AWS refuses."""
     settings.update({name: params[name] for name in SAME_NAME if name in params})
     settings.update({name: is_true(params[name]) for name in SAME_NAME_FLAGS if name in params})
@@ -90,7 +91,7 @@ def apply(settings: Wire, params: Wire) -> None:
         if params.get(name) is not None:
             change(settings, params[name])
     if "MonitoringInterval" in params and params["MonitoringInterval"] and not settings.get("MonitoringRoleArn"):
-        raise Refusal(
+        raise AwsError(
             "InvalidParameterCombination",
             "A MonitoringRoleARN value is required if you specify a MonitoringInterval value other than 0.",
         )
@@ -100,14 +101,14 @@ def apply(settings: Wire, params: Wire) -> None:
         settings.setdefault("KmsKeyId", KMS_KEY)
 
 
-def _apply_storage(settings: Wire, params: Wire) -> None:
+def _apply_storage(settings: Document, params: Params) -> None:
     size, before = int(params.get("AllocatedStorage") or 0), int(settings["AllocatedStorage"])
     if size and size < before:
-        raise Refusal("InvalidParameterCombination", "Storage size cannot be smaller than that of the source")
+        raise AwsError("InvalidParameterCombination", "Storage size cannot be smaller than that of the source")
     if size and before < size < before * 1.1:
-        raise Refusal("InvalidParameterCombination", "Storage must grow by at least 10 percent")
+        raise AwsError("InvalidParameterCombination", "Storage must grow by at least 10 percent")
     if {"Iops", "StorageThroughput"} & params.keys() and (size or before) < SMALLEST_WITH_IOPS_GB:
-        raise Refusal(
+        raise AwsError(
             "InvalidParameterCombination",
             "You can't specify IOPS or storage throughput for engine postgres and a storage size less than 400.",
         )
@@ -115,15 +116,15 @@ def _apply_storage(settings: Wire, params: Wire) -> None:
     settings.update({name: params[name] for name in ("Iops", "StorageThroughput", "StorageType") if name in params})
 
 
-def _apply_zones(settings: Wire, params: Wire) -> None:
+def _apply_zones(settings: Document, params: Params) -> None:
     if is_true(params.get("MultiAZ")) and params.get("AvailabilityZone"):
-        raise Refusal(
+        raise AwsError(
             "InvalidParameterCombination",
             "Requesting a specific availability zone is not valid for Multi-AZ instances.",
         )
     zone = params.get("AvailabilityZone", settings["AvailabilityZone"])
     if zone not in ZONES:
-        raise Refusal("InvalidParameterValue", f"Invalid Availability zone '{zone}'")
+        raise AwsError("InvalidParameterValue", f"Invalid Availability zone '{zone}'")
     settings["AvailabilityZone"] = zone
     if "MultiAZ" in params:
         settings["MultiAZ"] = is_true(params["MultiAZ"])
@@ -133,35 +134,35 @@ def _apply_zones(settings: Wire, params: Wire) -> None:
         settings.pop("SecondaryAvailabilityZone", None)
 
 
-def _exported_logs(settings: Wire, change: Wire) -> None:
+def _exported_logs(settings: Document, change: Document) -> None:
     on, off = change.get("EnableLogTypes") or [], change.get("DisableLogTypes") or []
     settings["EnabledCloudwatchLogsExports"] = sorted({*settings["EnabledCloudwatchLogsExports"], *on} - {*off})
 
 
-def _parameter_group(settings: Wire, name: str) -> None:
+def _parameter_group(settings: Document, name: str) -> None:
     group = {"DBParameterGroupName": checked_parameter_group(name), "ParameterApplyStatus": "in-sync"}
     settings["DBParameterGroups"] = [group]
 
 
-def _security_groups(settings: Wire, ids: list[str]) -> None:
+def _security_groups(settings: Document, ids: list[str]) -> None:
     settings["VpcSecurityGroups"] = [{"VpcSecurityGroupId": group, "Status": "active"} for group in ids]
 
 
-def _option_group(settings: Wire, name: str) -> None:
+def _option_group(settings: Document, name: str) -> None:
     if not name.startswith("default:"):
-        raise Refusal("OptionGroupNotFoundFault", f"Specified OptionGroupName: {name} not found.")
+        raise AwsError("OptionGroupNotFoundFault", f"Specified OptionGroupName: {name} not found.")
     settings["OptionGroupMemberships"] = [{"OptionGroupName": name, "Status": "in-sync"}]
 
 
-def _monitoring_role(settings: Wire, _: str) -> None:
+def _monitoring_role(settings: Document, _: str) -> None:
     settings["EnhancedMonitoringResourceArn"] = arn("logs", "log-group:RDSOSMetrics:log-stream:db-nova")
 
 
-def _set(name: str, value: Callable[[str], object] = str) -> Callable[[Wire, str], None]:
+def _set(name: str, value: Callable[[str], object] = str) -> Callable[[Document, str], None]:
     return lambda settings, given: settings.__setitem__(name, value(given))
 
 
-CHANGES: dict[str, Callable[[Wire, Any], None]] = {
+CHANGES: dict[str, Callable[[Document, Any], None]] = {
     "DBInstanceClass": _set("DBInstanceClass", checked_class),
     "DBSubnetGroupName": _set("DBSubnetGroup", subnet_group),
     "DBParameterGroupName": _parameter_group,

@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
-from novaops.sandbox.aws.operations import Refusal, Wire, is_true
+from novaops.sandbox.aws.query import Document, is_true
 from novaops.sandbox.aws.rds_model import Instance, available, find, restarted
+from novaops.sandbox.aws.wire import AwsError, Params
 from novaops.sandbox.world import world
 
 RECENT_FAILOVER_S = 600
@@ -14,12 +15,12 @@ ABANDONED = (
 )
 
 
-def reboot_db_instance(params: Wire) -> Wire:
+def reboot_db_instance(params: Params) -> Document:
     """RebootDBInstance: a minute of `rebooting`; with ForceFailover the standby takes over within 90 s."""
     instance = available(params.get("DBInstanceIdentifier"))
     failover = is_true(params.get("ForceFailover"))
     if failover and not instance.wire["MultiAZ"]:
-        raise Refusal(
+        raise AwsError(
             "InvalidParameterCombination",
             "ForceFailover cannot be specified since the instance is not configured for either MultiAZ or "
             "High Availability",
@@ -34,7 +35,7 @@ def reboot_db_instance(params: Wire) -> Wire:
     return {"DBInstance": instance.described()}
 
 
-def stop_db_instance(params: Wire) -> Wire:
+def stop_db_instance(params: Params) -> Document:
     """StopDBInstance: `stopping` for a minute, then `stopped` until started."""
     instance = available(params.get("DBInstanceIdentifier"))
     instance.become("stopping")
@@ -48,11 +49,11 @@ def stop_db_instance(params: Wire) -> Wire:
     return {"DBInstance": instance.described()}
 
 
-def start_db_instance(params: Wire) -> Wire:
+def start_db_instance(params: Params) -> Document:
     """StartDBInstance: only from `stopped`."""
     instance = find(params.get("DBInstanceIdentifier"))
     if instance.status != "stopped":
-        raise Refusal("InvalidDBInstanceState", f"Instance {instance.id} is not stopped.")
+        raise AwsError("InvalidDBInstanceState", f"Instance {instance.id} is not stopped.")
     instance.become("starting")
 
     def started() -> None:

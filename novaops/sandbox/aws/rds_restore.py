@@ -4,16 +4,17 @@ import copy
 from datetime import datetime
 
 from novaops.sandbox.aws import rds_options
-from novaops.sandbox.aws.operations import Refusal, Wire, aware, is_true
+from novaops.sandbox.aws.query import Document, aware, is_true
 from novaops.sandbox.aws.rds_instances import come_up
 from novaops.sandbox.aws.rds_model import Instance, fresh, new_name
 from novaops.sandbox.aws.rds_snapshots import source_of_restore, usable
+from novaops.sandbox.aws.wire import AwsError, Params
 
 NOT_ACCEPTED = {"MonitoringInterval", "MonitoringRoleArn", "EnablePerformanceInsights", "PreferredMaintenanceWindow"}
 """What only a modify afterwards can set; a restore that names them is refused by botocore, others are ignored."""
 
 
-def restore_db_instance_from_db_snapshot(params: Wire) -> Wire:
+def restore_db_instance_from_db_snapshot(params: Params) -> Document:
     """RestoreDBInstanceFromDBSnapshot: what is not passed gets AWS's default, not the source's setting."""
     identifier = new_name(params["DBInstanceIdentifier"])
     snapshot = usable(params["DBSnapshotIdentifier"])
@@ -21,7 +22,7 @@ def restore_db_instance_from_db_snapshot(params: Wire) -> Wire:
     return _restore(identifier, snapshot.settings, tags, f"Restored from snapshot {snapshot.id}")
 
 
-def restore_db_instance_to_point_in_time(params: Wire) -> Wire:
+def restore_db_instance_to_point_in_time(params: Params) -> Document:
     """RestoreDBInstanceToPointInTime: a moment between the earliest and the latest restorable one."""
     identifier = new_name(params["TargetDBInstanceIdentifier"])
     source = source_of_restore(params)
@@ -29,7 +30,7 @@ def restore_db_instance_to_point_in_time(params: Wire) -> Wire:
     return _restore(identifier, source.wire, params, f"Restored from DB instance {source.id} to {identifier}.")
 
 
-def _restore(identifier: str, source: Wire, params: Wire, message: str) -> Wire:
+def _restore(identifier: str, source: Document, params: Params, message: str) -> Document:
     settings = {**copy.deepcopy(source), **rds_options.not_carried_over(), "TagList": []}
     settings.pop("SecondaryAvailabilityZone", None)
     for name in ("MaxAllocatedStorage", "MonitoringRoleArn", "EnhancedMonitoringResourceArn"):
@@ -41,22 +42,22 @@ def _restore(identifier: str, source: Wire, params: Wire, message: str) -> Wire:
     return {"DBInstance": instance.described()}
 
 
-def _checked_moment(source: Instance, params: Wire) -> None:
+def _checked_moment(source: Instance, params: Params) -> None:
     """Refuse a moment outside of what the backups reach, and where the request is ambiguous."""
     asked, newest = aware(params.get("RestoreTime")), is_true(params.get("UseLatestRestorableTime"))
     if bool(asked) == newest:
-        raise Refusal(
+        raise AwsError(
             "InvalidParameterCombination", "Specify either RestoreTime or UseLatestRestorableTime, and not both."
         )
     if not source.wire["BackupRetentionPeriod"]:
-        raise Refusal("PointInTimeRestoreNotEnabled", f"Automated backups are disabled for {source.id}.")
+        raise AwsError("PointInTimeRestoreNotEnabled", f"Automated backups are disabled for {source.id}.")
     latest = source.latest_restorable()
     if source.status in ("creating", "deleting") or latest is None or source.restorable_from is None:
-        raise Refusal("InvalidDBInstanceState", f"Instance {source.id} is not in a state to be restored from.")
+        raise AwsError("InvalidDBInstanceState", f"Instance {source.id} is not in a state to be restored from.")
     _checked_reach(asked or latest, source.restorable_from, latest)
 
 
 def _checked_reach(moment: datetime, earliest: datetime, latest: datetime) -> None:
     limit = f"later than {latest:%FT%TZ}" if moment > latest else f"earlier than {earliest:%FT%TZ}"
     if not earliest <= moment <= latest:
-        raise Refusal("InvalidParameterValue", f"The specified instance cannot be restored to a time {limit}.")
+        raise AwsError("InvalidParameterValue", f"The specified instance cannot be restored to a time {limit}.")

@@ -3,7 +3,7 @@
 import copy
 from datetime import datetime, timedelta
 
-from novaops.sandbox.aws.operations import REGION, Refusal, Wire, arn
+from novaops.sandbox.aws.query import Document
 from novaops.sandbox.aws.rds_model import (
     Instance,
     Snapshot,
@@ -15,6 +15,7 @@ from novaops.sandbox.aws.rds_model import (
     instances,
     snapshots,
 )
+from novaops.sandbox.aws.wire import REGION, AwsError, Params, arn
 from novaops.sandbox.world import world
 
 MANUAL_QUOTA = 100
@@ -33,14 +34,14 @@ SAME_NAME = (
 )  # fmt: skip
 
 
-def create_db_snapshot(params: Wire) -> Wire:
+def create_db_snapshot(params: Params) -> Document:
     """CreateDBSnapshot: the instance is `backing-up` and the snapshot `creating` with its progress for two minutes."""
     instance = available(params.get("DBInstanceIdentifier"))
     identifier = free_name(params["DBSnapshotIdentifier"])
     return {"DBSnapshot": take(instance, identifier, tags=params.get("Tags")).described()}
 
 
-def describe_db_snapshots(params: Wire) -> Wire:
+def describe_db_snapshots(params: Params) -> Document:
     """DescribeDBSnapshots: by snapshot, instance, type or filter."""
     name, source, kind = (params.get(key) for key in ("DBSnapshotIdentifier", "DBInstanceIdentifier", "SnapshotType"))
     found = [find_snapshot(name)] if name else list(snapshots.values())
@@ -53,17 +54,17 @@ def describe_db_snapshots(params: Wire) -> Wire:
     return filtered(documents, params, FILTERS, "DBSnapshots")
 
 
-def delete_db_snapshot(params: Wire) -> Wire:
+def delete_db_snapshot(params: Params) -> Document:
     """DeleteDBSnapshot: manual and available ones only."""
     snapshot = usable(params["DBSnapshotIdentifier"])
     if snapshot.wire["SnapshotType"] != "manual":
-        raise Refusal("InvalidDBSnapshotState", "Cannot delete an automated snapshot.")
+        raise AwsError("InvalidDBSnapshotState", "Cannot delete an automated snapshot.")
     del snapshots[snapshot.id]
     _say(snapshot, "Deleted manual snapshot", "deletion")
     return {"DBSnapshot": {**snapshot.described(), "Status": "deleted"}}
 
 
-def copy_db_snapshot(params: Wire) -> Wire:
+def copy_db_snapshot(params: Params) -> Document:
     """CopyDBSnapshot within the region, also with another key; counts against the quota of manual ones."""
     source = usable(params["SourceDBSnapshotIdentifier"])
     target = free_name(params["TargetDBSnapshotIdentifier"])
@@ -79,7 +80,7 @@ def copy_db_snapshot(params: Wire) -> Wire:
     return {"DBSnapshot": made.described()}
 
 
-def describe_db_instance_automated_backups(params: Wire) -> Wire:
+def describe_db_instance_automated_backups(params: Params) -> Document:
     """DescribeDBInstanceAutomatedBackups: what each instance can be restored to."""
     name, resource = params.get("DBInstanceIdentifier"), params.get("DbiResourceId")
     found = [
@@ -90,7 +91,7 @@ def describe_db_instance_automated_backups(params: Wire) -> Wire:
         and resource in (None, instance.wire["DbiResourceId"])
     ]
     if (name or resource) and not found:
-        raise Refusal("DBInstanceAutomatedBackupNotFound", f"Automated backup of {name or resource} not found.")
+        raise AwsError("DBInstanceAutomatedBackupNotFound", f"Automated backup of {name or resource} not found.")
     return filtered(found, params, {"db-instance-id": ("DBInstanceIdentifier",)}, "DBInstanceAutomatedBackups")
 
 
@@ -98,7 +99,7 @@ def find_snapshot(identifier: str) -> Snapshot:
     """The snapshot of that name or ARN."""
     snapshot = snapshots.get(identifier.split(":snapshot:")[-1].lower())
     if snapshot is None:
-        raise Refusal("DBSnapshotNotFound", f"DBSnapshot {identifier} not found.")
+        raise AwsError("DBSnapshotNotFound", f"DBSnapshot {identifier} not found.")
     return snapshot
 
 
@@ -106,7 +107,7 @@ def usable(identifier: str) -> Snapshot:
     """The snapshot of that name, which must be finished."""
     snapshot = find_snapshot(identifier)
     if snapshot.wire["Status"] != "available":
-        raise Refusal("InvalidDBSnapshotState", f"Snapshot {snapshot.id} is not in available state.")
+        raise AwsError("InvalidDBSnapshotState", f"Snapshot {snapshot.id} is not in available state.")
     return snapshot
 
 
@@ -114,13 +115,13 @@ def free_name(name: str) -> str:
     """A free identifier for a manual snapshot, within the quota of the region (FACTS B3)."""
     identifier = checked_name(name, "DBSnapshotIdentifier", 255)
     if identifier in snapshots:
-        raise Refusal("DBSnapshotAlreadyExists", f"Cannot create the snapshot because one named {name} already exists.")
+        raise AwsError("DBSnapshotAlreadyExists", f"A snapshot named {name} already exists.")
     if sum(snapshot.wire["SnapshotType"] == "manual" for snapshot in snapshots.values()) >= MANUAL_QUOTA:
-        raise Refusal("SnapshotQuotaExceeded", f"Cannot create more than {MANUAL_QUOTA} manual snapshots")
+        raise AwsError("SnapshotQuotaExceeded", f"Cannot create more than {MANUAL_QUOTA} manual snapshots")
     return identifier
 
 
-def take(instance: Instance, identifier: str, *, kind: str = "manual", tags: list[Wire] | None = None) -> Snapshot:
+def take(instance: Instance, identifier: str, *, kind: str = "manual", tags: list[Document] | None = None) -> Snapshot:
     """Begin a snapshot; the instance goes on serving but accepts no other change meanwhile."""
     snapshot = snapshots[identifier] = Snapshot(_document(instance, identifier, kind), copy.deepcopy(instance.wire))
     inherited = instance.wire["TagList"] if instance.wire["CopyTagsToSnapshot"] else []
@@ -189,7 +190,7 @@ def _expire(instance: Instance) -> None:
             instance.restorable_from = oldest
 
 
-def _document(instance: Instance, identifier: str, kind: str) -> Wire:
+def _document(instance: Instance, identifier: str, kind: str) -> Document:
     wire = instance.wire
     return {
         **{name: wire[name] for name in SAME_NAME if name in wire},
@@ -204,7 +205,7 @@ def _document(instance: Instance, identifier: str, kind: str) -> Wire:
     }
 
 
-def _identity(identifier: str) -> Wire:
+def _identity(identifier: str) -> Document:
     now = world.now()
     times = dict.fromkeys(("SnapshotCreateTime", "OriginalSnapshotCreateTime", "SnapshotDatabaseTime"), now)
     names = {"DBSnapshotIdentifier": identifier, "DBSnapshotArn": arn("rds", f"snapshot:{identifier}")}
@@ -219,7 +220,7 @@ def _say(snapshot: Snapshot, message: str, category: str) -> None:
     events.add(snapshot.id, "db-snapshot", message, category, arn=snapshot.wire["DBSnapshotArn"])
 
 
-def _automated_backup(instance: Instance) -> Wire:
+def _automated_backup(instance: Instance) -> Document:
     wire = instance.wire
     return {
         **{name: wire[name] for name in SAME_NAME if name in wire},
@@ -237,7 +238,7 @@ def _automated_backup(instance: Instance) -> Wire:
     }
 
 
-def source_of_restore(params: Wire) -> Instance:
+def source_of_restore(params: Params) -> Instance:
     """The instance a point-in-time restore starts from: by name or by resource id."""
     resource = params.get("SourceDbiResourceId")
     if not resource:
@@ -245,4 +246,4 @@ def source_of_restore(params: Wire) -> Instance:
     for instance in instances.values():
         if instance.wire["DbiResourceId"] == resource:
             return instance
-    raise Refusal("DBInstanceAutomatedBackupNotFound", f"Automated backup of {resource} not found.")
+    raise AwsError("DBInstanceAutomatedBackupNotFound", f"Automated backup of {resource} not found.")

@@ -1,6 +1,6 @@
 """How our own operations attach to moto: plain functions of the request's parameters, errors by their code."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from moto.core.exceptions import ServiceException
@@ -27,19 +27,37 @@ def arn(service: str, resource: str) -> str:
 
 
 def attach(response: type[BaseResponse], *handlers: Handler) -> None:
-    """Let each handler answer the operation it is named after, in snake case, on moto's response class."""
+    """Let each handler answer the operation it is named after, in snake case, on moto's response class.
+
+    Only Nova's region is simulated: in every other one moto answers as it always did. Attaching again changes nothing.
+    """
     for handler in handlers:
-        setattr(response, handler.__name__, _method(handler))
+        before = getattr(response, handler.__name__, None)
+        if getattr(before, "handler", None) is not handler:
+            setattr(response, handler.__name__, _method(handler, before))
 
 
-def _method(handler: Handler) -> Callable[[BaseResponse], ActionResult]:
-    def respond(self: BaseResponse) -> ActionResult:
+def _method(handler: Handler, before: Callable[[BaseResponse], Any] | None) -> Callable[[BaseResponse], Any]:
+    def respond(self: BaseResponse) -> Any:
+        if before is not None and self.region != REGION:
+            return before(self)
         return ActionResult(handler(parameters(self)))
 
+    respond.handler = handler  # type: ignore[attr-defined]
     return respond
 
 
 def parameters(response: BaseResponse) -> Params:
     """The parameters of the request as boto3 spells them, whatever the protocol."""
     response.parse_parameters(response.normalized_request)
-    return dict(response.params)
+    spelled: Params = _plain(response.params)
+    return spelled
+
+
+def _plain(value: Any) -> Any:
+    """Plain dicts and lists, with the original names where moto keeps others beside them (RDS)."""
+    if hasattr(value, "original_dict"):
+        value = value.original_dict()
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
