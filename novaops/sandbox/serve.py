@@ -33,9 +33,9 @@ def application() -> Any:
     """Everything on one port: AWS at the root, the rest under prefixes."""
     mounts = {
         addresses.CONTROL_PREFIX: control.app(),
-        addresses.RPC_PREFIX: rpc.rpc_app("main"),
+        addresses.RPC_PREFIX: rpc.rpc_app("primary"),
         addresses.RPC_BACKUP_PREFIX: rpc.rpc_app("backup"),
-        addresses.SINKS_PREFIX: sinks.sinks_app(),
+        addresses.SINKS_PREFIX: sinks.app(),
     }
     return DispatcherMiddleware(lifecycle.aws, mounts)
 
