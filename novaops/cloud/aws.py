@@ -90,14 +90,15 @@ def _sender(environment: Environment, service: str) -> Any:
     with _making:
         session = _session(environment, environment.actor_role_arn, "novaops-actor")
         client = session.client(service, region_name=environment.region, config=SENDER)
-    client.meta.events.register("before-call", _name_the_run)
+    client.meta.events.register("request-created", _name_the_run)
     client.meta.events.register("before-send", _ask_the_fence)
     return client
 
 
-def _name_the_run(params: dict[str, Any], **_: Any) -> None:
+def _name_the_run(request: Any, **_: Any) -> None:
     """CloudTrail keeps the user agent: it names the run, so that a late effect finds its run."""
-    params["headers"]["User-Agent"] += f" novaops/run-{_sending.run_id}"
+    agent = request.headers["User-Agent"]
+    request.headers.replace_header("User-Agent", f"{agent} novaops/run-{_sending.run_id}")
 
 
 def _ask_the_fence(event_name: str, **_: Any) -> None:
