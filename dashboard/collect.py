@@ -35,7 +35,7 @@ class Seen:
 
     def put(self, label: str, at: datetime, value: float) -> None:
         if math.isfinite(value):
-            self.columns.setdefault(label, {})[at] = value
+            self.columns.setdefault(label, {})[at] = float(value)
 
 
 def collect(environment: Environment, *, early: bool = False) -> models.Round | None:
@@ -118,7 +118,7 @@ def _keep_told(seen: Mapping[str, Seen], told: Mapping[tuple[str, str], Answer[O
         if observation.failed:
             one.failed.append(f"{source}: {observation.failed}")
         for label, value in observation.values.items():
-            one.put(label, at, float(value))
+            one.put(label, at, value)
 
 
 def _keep_measured(seen: Mapping[str, Seen], answer: Answer[dict[Key, MetricAnswer]]) -> None:
