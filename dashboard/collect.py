@@ -35,7 +35,7 @@ class Seen:
 
     def put(self, label: str, at: datetime, value: float) -> None:
         if math.isfinite(value):
-            self.columns.setdefault(label, {})[at] = value
+            self.columns.setdefault(label, {})[at] = float(value)
 
 
 def collect(environment: Environment, *, early: bool = False) -> models.Round | None:
@@ -118,7 +118,7 @@ def _keep_told(seen: Mapping[str, Seen], told: Mapping[tuple[str, str], Answer[O
         if observation.failed:
             one.failed.append(f"{source}: {observation.failed}")
         for label, value in observation.values.items():
-            one.put(label, at, float(value))
+            one.put(label, at, value)
 
 
 def _keep_measured(seen: Mapping[str, Seen], answer: Answer[dict[Key, MetricAnswer]]) -> None:
@@ -178,6 +178,7 @@ def _write_readings(
     environment: Environment, seen: Mapping[str, Seen], wanted: Mapping[Key, Wanted], started: datetime
 ) -> None:
     latest = _latest(wanted)
+    sparks = _sparks(seen, wanted, started)
     readings = [
         models.Reading(
             environment=environment.name,
@@ -190,7 +191,8 @@ def _write_readings(
                 if key.service == kind
             },
             failed=one.failed,
-            facts={**(one.before.facts if one.before else {}), **one.facts},
+            facts=_facts(one),
+            spark=sparks.get(kind, []),
         )
         for kind, one in seen.items()
     ]
@@ -198,8 +200,20 @@ def _write_readings(
         readings,
         update_conflicts=True,
         unique_fields=["environment", "service"],
-        update_fields=["at", "source", "values", "failed", "facts"],
+        update_fields=["at", "source", "values", "failed", "facts", "spark"],
     )
+
+
+def _sparks(seen: Mapping[str, Seen], wanted: Mapping[Key, Wanted], now: datetime) -> dict[str, list[float | None]]:
+    """The line of each service's tile, read once a round instead of once a page."""
+    keys = {kind: Key(kind, one.service.spark, one.service.main_node(_facts(one))) for kind, one in seen.items()}
+    ids = {kind: wanted[key].row.pk for kind, key in keys.items() if key in wanted}
+    lines = samples.sparklines(ids.values(), now)
+    return {kind: lines[series_id] for kind, series_id in ids.items()}
+
+
+def _facts(one: Seen) -> dict[str, Any]:
+    return {**(one.before.facts if one.before else {}), **one.facts}
 
 
 def _source_names(sources: tuple[Source, ...]) -> list[str]:

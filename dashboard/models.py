@@ -78,7 +78,8 @@ class Reading(models.Model):
 
     `at` is when it was last collected, answered or not. `values` maps a series' name (`name/resource` for one of
     several nodes) to {value, at, unit, source}; a value whose source is dead keeps its old time. `failed` are the
-    sentences of the sources that did not answer in the last round; `facts` is what they told that is not a number.
+    sentences of the sources that did not answer in the last round; `facts` is what they told that is not a number;
+    `spark` are the last three hours of the tile's series until `at`, null where there is a gap.
     """
 
     environment = models.CharField(max_length=40)
@@ -88,6 +89,7 @@ class Reading(models.Model):
     values = models.JSONField(default=dict)
     failed = models.JSONField(default=list)
     facts = models.JSONField(default=dict)
+    spark = models.JSONField(default=list)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["environment", "service"], name="reading_once")]

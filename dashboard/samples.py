@@ -97,20 +97,20 @@ def window(series_ids: Iterable[int], since: datetime) -> dict[int, list[Value]]
     return found
 
 
-def sparklines(series_ids: Iterable[int], now: datetime) -> dict[int, list[float | None]]:
-    """The last three hours of each series in at most SPARK_POINTS averages, oldest first; None where there is a gap."""
-    bin_s = SPARK_SPAN / SPARK_POINTS
-    last = EPOCH + ((now - EPOCH) // bin_s) * bin_s
-    first = last - bin_s * (SPARK_POINTS - 1)
+def sparklines(series_ids: Iterable[int], now: datetime, span: timedelta = SPARK_SPAN) -> dict[int, list[float | None]]:
+    """The last `span` of each series in SPARK_POINTS averages, oldest first; None where there is a gap."""
+    step = span / SPARK_POINTS
+    last = EPOCH + ((now - EPOCH) // step) * step
+    first = last - step * (SPARK_POINTS - 1)
     lines: dict[int, list[float | None]] = {series_id: [None] * SPARK_POINTS for series_id in series_ids}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT series_id, date_bin(%s::interval, at, %s), avg(value) FROM dashboard_sample"
             " WHERE series_id = ANY(%s) AND at >= %s AND at < %s GROUP BY 1, 2",
-            [f"{bin_s.total_seconds()} s", EPOCH, list(lines), first, last + bin_s],
+            [f"{step.total_seconds()} s", EPOCH, list(lines), first, last + step],
         )
         for series_id, at, value in cursor.fetchall():
-            lines[series_id][(at - first) // bin_s] = value
+            lines[series_id][(at - first) // step] = value
     return lines
 
 

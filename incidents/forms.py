@@ -90,7 +90,7 @@ class MessageForm(forms.Form):
     url = forms.URLField(required=False, label="Link to it", assume_scheme="https")
 
 
-class FollowUpForm(forms.ModelForm[FollowUp]):
+class FollowUpForm(forms.ModelForm):  # type: ignore[type-arg]
     """Writes down a follow-up."""
 
     class Meta:

@@ -42,6 +42,7 @@ class Migration(migrations.Migration):
                 ('values', models.JSONField(default=dict)),
                 ('failed', models.JSONField(default=list)),
                 ('facts', models.JSONField(default=dict)),
+                ('spark', models.JSONField(default=list)),
             ],
         ),
         migrations.CreateModel(

@@ -156,7 +156,7 @@ class Api(Service):
             (load_balancer, Source(name="ECS", read=read_tasks)) if environment.api.kind == "ecs" else (load_balancer,)
         )
 
-    def dimensions(self, environment: Environment, node: str) -> dict[str, str]:  # noqa: ARG002 - it has no nodes
+    def dimensions(self, environment: Environment, node: str) -> dict[str, str]:
         api = environment.api
         return {
             "ClusterName": api.ecs.cluster if api.ecs else "",
@@ -166,7 +166,7 @@ class Api(Service):
             "TargetGroup": api.target_group,
         }
 
-    def derive(self, environment: Environment, new: Columns, before: Mapping[str, Value]) -> Columns:  # noqa: ARG002
+    def derive(self, environment: Environment, new: Columns, before: Mapping[str, Value]) -> Columns:
         """The share of requests that failed (FACTS E), and how many tasks are missing."""
         failed, refused = new.get("target_5xx", {}), new.get("elb_5xx", {})
         rate = {

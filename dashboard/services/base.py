@@ -162,11 +162,11 @@ class Service:
     spark: ClassVar[str]
     spark_label: ClassVar[str]
 
-    def series_in(self, environment: Environment) -> tuple[Series, ...]:  # noqa: ARG002 - for those that differ
+    def series_in(self, environment: Environment) -> tuple[Series, ...]:
         """The series that exist in this environment."""
         return self.series
 
-    def sources_in(self, environment: Environment) -> tuple[Source, ...]:  # noqa: ARG002 - for those that differ
+    def sources_in(self, environment: Environment) -> tuple[Source, ...]:
         """The sources that exist in this environment."""
         return self.sources
 
@@ -174,15 +174,15 @@ class Service:
         """The values of the CloudWatch dimensions that its series name in `by`."""
         raise NotImplementedError
 
-    def nodes(self, facts: Mapping[str, Any]) -> Sequence[str]:  # noqa: ARG002 - for those that have nodes
+    def nodes(self, facts: Mapping[str, Any]) -> Sequence[str]:
         """The nodes that its per-node series are read of, from the facts of the last reading."""
         return ()
 
-    def main_node(self, facts: Mapping[str, Any]) -> str:  # noqa: ARG002 - for those that have nodes
+    def main_node(self, facts: Mapping[str, Any]) -> str:
         """The node whose values the tile shows."""
         return ""
 
-    def derive(self, environment: Environment, new: Columns, before: Mapping[str, Value]) -> Columns:  # noqa: ARG002
+    def derive(self, environment: Environment, new: Columns, before: Mapping[str, Value]) -> Columns:
         """What follows from the values of this round. `before` has the newest value of each label until now."""
         return {}
 

@@ -131,7 +131,7 @@ class Cache(Service):
         directly = Source(name=DIRECT, read=read_directly)
         return (described, directly) if environment.cache.url else (described,)
 
-    def dimensions(self, environment: Environment, node: str) -> dict[str, str]:  # noqa: ARG002 - the node says it all
+    def dimensions(self, environment: Environment, node: str) -> dict[str, str]:
         return {"CacheClusterId": node}
 
     def nodes(self, facts: Mapping[str, Any]) -> Sequence[str]:
@@ -142,7 +142,7 @@ class Cache(Service):
         nodes = facts.get("nodes", [])
         return next((node["id"] for node in nodes if node["role"] == "primary"), nodes[0]["id"] if nodes else "")
 
-    def derive(self, environment: Environment, new: Columns, before: Mapping[str, Value]) -> Columns:  # noqa: ARG002
+    def derive(self, environment: Environment, new: Columns, before: Mapping[str, Value]) -> Columns:
         """Evictions a second and the hit rate of every node."""
         derived: dict[str, Any] = {}
         for label in new:

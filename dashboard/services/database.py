@@ -156,13 +156,13 @@ class Database(Service):
         directly = Source(name=DIRECT, read=read_directly)
         return (described, directly) if environment.database.dsn else (described,)
 
-    def dimensions(self, environment: Environment, node: str) -> dict[str, str]:  # noqa: ARG002 - it has no nodes
+    def dimensions(self, environment: Environment, node: str) -> dict[str, str]:
         return {
             "DBInstanceIdentifier": environment.database.instance_id or "",
             "DBClusterIdentifier": environment.database.cluster_id or "",
         }
 
-    def derive(self, environment: Environment, new: Columns, before: Mapping[str, Value]) -> Columns:  # noqa: ARG002
+    def derive(self, environment: Environment, new: Columns, before: Mapping[str, Value]) -> Columns:
         """The share of connections used, against the limit the server last told: a full server tells none."""
         told = [*new.get("connection_limit", {}).values()] or [
             value.value for label, value in before.items() if label == "connection_limit"

@@ -163,10 +163,10 @@ class Events(Service):
         )
         return (*sources, Source(name=BACKUP, read=read_backup)) if environment.events.rpc_backup_url else sources
 
-    def dimensions(self, environment: Environment, node: str) -> dict[str, str]:  # noqa: ARG002 - it has no nodes
+    def dimensions(self, environment: Environment, node: str) -> dict[str, str]:
         return {"ClusterName": environment.events.cluster, "ServiceName": environment.events.service}
 
-    def derive(self, environment: Environment, new: Columns, before: Mapping[str, Value]) -> Columns:  # noqa: ARG002
+    def derive(self, environment: Environment, new: Columns, before: Mapping[str, Value]) -> Columns:
         """The lag against the newest ledger that either RPC knows, and how long it takes to drain (FACTS A5)."""
         derived: dict[str, dict[datetime, float]] = {"missing_tasks": missing_tasks(new)}
         for at, cursor in new.get("cursor_ledger", {}).items():

@@ -1,0 +1,242 @@
+"""The overview of an environment: one object per request, built from rows alone, its verdict from its own tiles."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from dashboard import tiles
+from dashboard.models import Alert, AlertState, Reading, Severity
+from dashboard.services.base import services
+from dashboard.status import State
+from dashboard.tiles import Tile, Value
+from novaops import live
+from novaops.environment import SERVICE_KINDS, Environment
+from novaops.runbook import offers
+from novaops.runbook.models import Run
+from novaops.runbook.offers import Offer
+from novaops.runbook.registry import actions
+from novaops.runbook.states import ACTIVE
+
+__all__ = ["Change", "IncidentStrip", "Offer", "Overview", "Tile", "Value", "Verdict", "build", "incident_strips"]
+
+RECENT = timedelta(minutes=60)
+MOST_CHANGES = 12
+MOST_OFFERS = 5
+MOST_RUNS = 30
+User_ = User | AnonymousUser
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Whether Nova is healthy, in one sentence; computed from the tiles beside it."""
+
+    state: State
+    sentence: str
+    detail: str
+    since: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """Something that happened lately; `kind` is alert, run or deployment."""
+
+    at: datetime
+    kind: str
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class IncidentStrip:
+    """The open incident as every page shows it. `age` is how long it has been open, `step` as `2/6 Assess`."""
+
+    number: int
+    title: str
+    severity: str
+    age: timedelta
+    commander: str
+    step: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """Everything the overview shows. `rev` is what an open page polls with."""
+
+    environment: Environment
+    verdict: Verdict
+    tiles: list[Tile]
+    alerts: list[Alert]
+    changes: list[Change]
+    offers: list[Offer]
+    incident: IncidentStrip | None
+    running: list[Run]
+    as_of: datetime | None
+    rev: str
+
+
+incident_strips: list[Callable[[Environment], IncidentStrip | None]] = []
+
+
+def build(environment: Environment, user: User_ | None = None, now: datetime | None = None) -> Overview:
+    """The overview now: one query each for readings, alerts and runs, and the incident's. Offers are a user's."""
+    now = now or timezone.now()
+    readings = {reading.service: reading for reading in Reading.objects.filter(environment=environment.name)}
+    alerts = _alerts(environment, now)
+    runs = _runs(environment, now)
+    firing = [alert for alert in alerts if alert.state == AlertState.FIRING]
+    as_of = max((reading.at for reading in readings.values()), default=None)
+    shown = _tiles(environment, readings, firing, now, collected=tiles.collected_lately(environment, as_of, now))
+    return Overview(
+        environment=environment,
+        verdict=judge(shown, firing, as_of, collected=tiles.collected_lately(environment, as_of, now)),
+        tiles=shown,
+        alerts=firing,
+        changes=_changes(alerts, runs, readings, now),
+        offers=offers_for(firing, user, environment) if user else [],
+        incident=incident_of(environment),
+        running=[run for run in runs if run.status in ACTIVE],
+        as_of=as_of,
+        rev=revision(environment, now),
+    )
+
+
+def revision(environment: Environment, now: datetime | None = None) -> str:
+    """The revision of the overview. It also moves with time, so that an open page notices that nothing comes any more.
+
+    Empty where Redis does not answer: then every poll is rendered.
+    """
+    current = live.revision(f"overview:{environment.name}")
+    moment = (now or timezone.now()).timestamp() // environment.collect_every_s
+    return f"{current}-{moment:.0f}" if current else ""
+
+
+def incident_of(environment: Environment) -> IncidentStrip | None:
+    """The open incident, as the incidents app tells it."""
+    return next((strip for of in incident_strips if (strip := of(environment))), None)
+
+
+def _alerts(environment: Environment, now: datetime) -> list[Alert]:
+    """Those that fire, the worst and then the oldest first, and those of the last hour."""
+    recent = Q(state=AlertState.FIRING) | Q(fired_at__gte=now - RECENT) | Q(cleared_at__gte=now - RECENT)
+    rows = Alert.objects.filter(recent, environment=environment.name)
+    return sorted(rows, key=lambda alert: (alert.severity != Severity.CRIT, alert.started_at))
+
+
+def _runs(environment: Environment, now: datetime) -> list[Run]:
+    recent = Q(status__in=ACTIVE) | Q(created_at__gte=now - RECENT) | Q(finished_at__gte=now - RECENT)
+    return list(Run.objects.filter(recent, environment=environment.name).select_related("requested_by")[:MOST_RUNS])
+
+
+def _tiles(
+    environment: Environment,
+    readings: Mapping[str, Reading],
+    firing: Iterable[Alert],
+    now: datetime,
+    *,
+    collected: bool,
+) -> list[Tile]:
+    return [
+        tiles.build(
+            services[kind],
+            environment,
+            readings.get(kind),
+            [alert for alert in firing if alert.service == kind],
+            now,
+            collected=collected,
+        )
+        for kind in SERVICE_KINDS
+    ]
+
+
+def judge(shown: list[Tile], firing: list[Alert], as_of: datetime | None, *, collected: bool) -> Verdict:
+    """The verdict over the tiles: the worst of them; unknown where the collector itself is dead."""
+    state = tiles.worst([tile.state for tile in shown])
+    verdict = Verdict(
+        state=state,
+        sentence=_sentence(state, shown, firing),
+        detail=_counts(shown),
+        since=min((tile.since for tile in shown if tile.state == state and tile.since), default=None),
+    )
+    if collected:
+        return verdict
+    if as_of is None:
+        return replace(verdict, state=State.UNKNOWN, sentence="NovaOps has not collected anything yet", since=None)
+    known = "" if state in (State.UNKNOWN, State.STALE) else f" Last known: {verdict.sentence.rstrip('.')}."
+    sentence = f"NovaOps itself has not collected since {as_of:%H:%M:%S} UTC.{known}"
+    return replace(verdict, state=State.UNKNOWN, sentence=sentence, since=as_of)
+
+
+def _sentence(state: State, shown: list[Tile], firing: list[Alert]) -> str:
+    names = [tile.title for tile in shown if tile.state == state]
+    if state == State.OK:
+        return f"All {len(shown)} services are healthy"
+    if state == State.UNKNOWN:
+        return f"Not known: no data of {_listed(names)}"
+    if state == State.STALE:
+        return f"Not current: old values of {_listed(names)}"
+    return next(alert.sentence for alert in firing if alert.severity == state.value)
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+
+
+def _counts(shown: list[Tile]) -> str:
+    """As in `1 critical, 3 healthy`, in the words of the tiles."""
+    states = [tile.state for tile in shown]
+    return ", ".join(f"{states.count(state)} {state.word.lower()}" for state in tiles.WORST_FIRST if state in states)
+
+
+def offers_for(firing: Iterable[Alert], user: User_, environment: Environment) -> list[Offer]:
+    """What may help, in the order of the firing rules, the worst first."""
+    keys = dict.fromkeys(key for alert in firing for key in _offered(alert) if key in actions)
+    found = (offers.offer(user, key, environment) for key in keys)
+    return [offer for offer in found if offer][:MOST_OFFERS]
+
+
+def _offered(alert: Alert) -> tuple[str, ...]:
+    service = services.get(alert.service)
+    return next((rule.offers for rule in (service.rules if service else ()) if rule.key == alert.rule), ())
+
+
+def _changes(alerts: list[Alert], runs: list[Run], readings: Mapping[str, Reading], now: datetime) -> list[Change]:
+    """Alerts, runs and deployments of the last hour, the newest first."""
+    found = [*_of_alerts(alerts), *_of_runs(runs), *_of_deployments(readings)]
+    recent = [change for change in found if now - RECENT <= change.at]
+    return sorted(recent, key=lambda change: change.at, reverse=True)[:MOST_CHANGES]
+
+
+def _of_alerts(alerts: Iterable[Alert]) -> Iterator[Change]:
+    for alert in alerts:
+        url = alert.get_absolute_url()
+        yield Change(at=alert.fired_at, kind="alert", text=f"{alert.title}: {alert.sentence}", url=url)
+        if alert.cleared_at:
+            yield Change(at=alert.cleared_at, kind="alert", text=f"{alert.title} is over", url=url)
+
+
+def _of_runs(runs: Iterable[Run]) -> Iterator[Change]:
+    for run in runs:
+        url, what = run.get_absolute_url(), f"{run.title} on {run.target}"
+        yield Change(at=run.created_at, kind="run", text=f"{what}, asked for by {run.requested_by}", url=url)
+        if run.finished_at:
+            yield Change(at=run.finished_at, kind="run", text=f"{what}: {run.get_status_display().lower()}", url=url)
+
+
+def _of_deployments(readings: Mapping[str, Reading]) -> Iterator[Change]:
+    for kind, reading in readings.items():
+        for one in reading.facts.get("deployments", []):
+            at = parse_datetime(one["at"])
+            if at:
+                yield Change(at=at, kind="deployment", text=_deployed(services[kind].title, one), url="")
+
+
+def _deployed(title: str, one: Mapping[str, Any]) -> str:
+    state = one["rollout_state"].lower().replace("_", " ")
+    return f"{title}: deployment of {one['task_definition']}" + (f", {state}" if state else "")

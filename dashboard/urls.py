@@ -1,0 +1,15 @@
+"""The dashboard's pages, and what machines ask of NovaOps."""
+
+from django.urls import path
+
+from dashboard import health, views
+
+app_name = "dashboard"
+urlpatterns = [
+    path("", views.overview, name="overview"),
+    path("fragments/overview", views.tiles, name="tiles"),
+    path("services/<slug:kind>/", views.service, name="service"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("csp-report", health.csp_report, name="csp-report"),
+]
