@@ -24,7 +24,6 @@ from novaops.sandbox.embedded import PostgreSQL, Redis
 
 ROOT = Path(__file__).resolve().parent.parent
 DIRECTORY_VARIABLE = "NOVAOPS_TEST_DIRECTORY"
-PORTS_PER_WORKER = 200
 # What a developer's shell may carry from elsewhere must not reach the tests.
 FOREIGN = ("AWS_", "NOVAOPS_PROXY_COUNT", "NOVAOPS_SECRET_KEY_FALLBACKS", "NOVAOPS_SWEEP_EVERY_S")
 
@@ -47,7 +46,7 @@ class Shared:
             max_connections=200,
             durable=False,
         )
-        port = addresses.free_port(19000, 19999)
+        port = addresses.free_port()
         self.redis = Redis("redis", self.directory / "redis", self.directory / "redis.log", port=port, durable=False)
 
     def start(self) -> None:
@@ -74,13 +73,10 @@ class Nova:
     """A worker's own simulated Nova: its database, its Redis and the simulated AWS, started when a test asks."""
 
     def __init__(self) -> None:
-        number = int(worker_name().removeprefix("gw"))
-        first = 20000 + number * PORTS_PER_WORKER
         self.directory = Path(os.environ[DIRECTORY_VARIABLE]) / worker_name()
         self.directory.mkdir(mode=0o711, exist_ok=True)
-        self.number = number
-        self.port = addresses.free_port(first, first + PORTS_PER_WORKER // 2 - 1)
-        redis_port = addresses.free_port(first + PORTS_PER_WORKER // 2, first + PORTS_PER_WORKER - 1)
+        self.number = int(worker_name().removeprefix("gw"))
+        self.port = addresses.free_port()
         self.postgresql = PostgreSQL(
             "nova-postgresql",
             self.directory / "pg",
@@ -92,7 +88,7 @@ class Nova:
             "nova-redis",
             self.directory / "redis",
             self.directory / "nova-redis.log",
-            port=redis_port,
+            port=addresses.free_port(),
             maxmemory="8mb",
             durable=False,
         )

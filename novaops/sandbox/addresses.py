@@ -29,7 +29,9 @@ def is_free(port: int) -> bool:
 
 def free_port(first: int = 20000, last: int = 29999) -> int:
     """A free loopback port, outside of the range from which the system gives ports to clients."""
-    ports = random.sample(range(first, last + 1), k=last - first + 1)
+    # Not from the seeded generator: two processes with the same seed must not want the same port.
+    chance = random.SystemRandom()
+    ports = iter(lambda: chance.randint(first, last), None)
     return next(port for port in ports if is_free(port))
 
 

@@ -15,6 +15,7 @@ from werkzeug.serving import ThreadedWSGIServer
 
 from novaops.sandbox import addresses, control, lifecycle, rpc, sinks
 from novaops.sandbox.journal import journal
+from novaops.sandbox.ledgers import network
 from novaops.sandbox.processes import processes
 from novaops.sandbox.ticker import ticker
 from novaops.sandbox.world import DEFAULT_FACTOR
@@ -50,6 +51,7 @@ def serve(port: int, path: Path | None, seed: int, factor: float) -> None:
     processes.enabled = bool(os.environ.get("NOVA_DATABASE_URL"))
     if path:
         journal.keep_in(path)
+        network.remember(path.with_name("network.json"))
     lifecycle.install()
     lifecycle.restore(seed=seed, factor=factor)
     for which in (signal.SIGTERM, signal.SIGINT):

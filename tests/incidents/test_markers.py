@@ -5,8 +5,18 @@ from hypothesis import strategies as st
 
 from incidents.postmortem.markers import Kind, compose, front, generated, human, merge, parse
 
-FIRST = [front("incident: 1"), generated("summary", "## Summary\n\nOld."), human("story", "Tell."), generated("end", "Old end.")]
-FRESH = [front("incident: 2"), generated("summary", "## Summary\n\nNew."), human("story", "Tell."), generated("end", "New end.")]
+FIRST = [
+    front("incident: 1"),
+    generated("summary", "## Summary\n\nOld."),
+    human("story", "Tell."),
+    generated("end", "Old end."),
+]
+FRESH = [
+    front("incident: 2"),
+    generated("summary", "## Summary\n\nNew."),
+    human("story", "Tell."),
+    generated("end", "New end."),
+]
 line = st.text(alphabet=st.characters(blacklist_categories=["Cs", "Cc"]), max_size=30).filter(
     lambda text: "<!-- nova:" not in text
 )
@@ -14,7 +24,9 @@ line = st.text(alphabet=st.characters(blacklist_categories=["Cs", "Cc"]), max_si
 
 def test_a_document_comes_apart_as_it_was_put_together() -> None:
     parts = parse(compose(FIRST))
-    assert [(part.kind, part.key) for part in parts if part.kind != Kind.TEXT] == [(part.kind, part.key) for part in FIRST]
+    assert [(part.kind, part.key) for part in parts if part.kind != Kind.TEXT] == [
+        (part.kind, part.key) for part in FIRST
+    ]
     assert not any(part.edited for part in parts)
 
 

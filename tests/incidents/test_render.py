@@ -35,7 +35,9 @@ def test_it_renders_only_the_allowed_tags_and_attributes(payload: str) -> None:
 
 
 def test_it_shows_neither_front_matter_nor_markers() -> None:
-    html = render(compose([front("incident: 7"), generated("title", "# INC-7"), generated("t", "| a |\n| --- |\n| b |")]))
+    html = render(
+        compose([front("incident: 7"), generated("title", "# INC-7"), generated("t", "| a |\n| --- |\n| b |")])
+    )
     assert "incident: 7" not in html
     assert "nova:" not in html
     assert "<h1>INC-7</h1>" in html
