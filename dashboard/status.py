@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """How a service, an alert, a run or Nova as a whole is. Each has its word, its shape and its fill; colour is third."""
+    """How a service, an alert, a run or all of Nova is. Each has its word, its shape and its fill; colour is third."""
 
     OK = "ok"
     WARN = "warn"
@@ -70,11 +70,6 @@ MARKS = {
     "skipped": ("skip", "skipped"),
     "overridden": ("law", "overridden"),
 }
-# The octicon and the name of each service; the octicon of each kind of change on the overview.
-SERVICES = {
-    "api": ("server", "API server"),
-    "database": ("database", "Database"),
-    "cache": ("zap", "Redis"),
-    "events": ("pulse", "Event processor"),
-}
+# The octicon of each service, and of each kind of change on the overview.
+SERVICES = {"api": "server", "database": "database", "cache": "zap", "events": "pulse"}
 CHANGES = {"alert": "bell", "run": "play", "deployment": "rocket", "incident": "flame", "state": "graph"}

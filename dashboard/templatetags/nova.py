@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from dashboard import sparkline as drawing
+from dashboard.services.base import services
 from dashboard.status import CHANGES, MARKS, RUNS, SERVICES, State
 
 register = template.Library()
@@ -57,13 +58,13 @@ def state_word(state: str) -> str:
 @register.simple_tag
 def service_icon(kind: str) -> SafeString:
     """The icon of a service."""
-    return icon(SERVICES[kind][0])
+    return icon(SERVICES.get(kind, "rows"))
 
 
 @register.simple_tag
 def service_title(kind: str) -> str:
     """The name of a service."""
-    return SERVICES[kind][1]
+    return services[kind].title
 
 
 @register.simple_tag
