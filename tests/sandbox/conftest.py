@@ -15,7 +15,7 @@ from botocore.config import Config
 
 from novaops.sandbox import addresses
 from novaops.sandbox.child import Child
-from tests.servers import PORTS_PER_WORKER, ROOT, worker_name
+from tests.servers import ROOT
 
 ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=5)
 QUIET = {"NOVA_DATABASE_URL", "NOVA_REDIS_URL", "NOVA_RPC_URL", "NOVA_RPC_BACKUP_URL"}
@@ -25,8 +25,7 @@ class Simulated:
     """A server process, its control API and boto3 clients of it."""
 
     def __init__(self, directory: Path, *options: str) -> None:
-        first = 20000 + int(worker_name().removeprefix("gw")) * PORTS_PER_WORKER
-        self.port = addresses.free_port(first, first + PORTS_PER_WORKER - 1)
+        self.port = addresses.free_port()
         self.url = f"http://{addresses.HOST}:{self.port}"
         self.child = Child(
             name="simulated AWS",
