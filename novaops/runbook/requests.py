@@ -148,19 +148,45 @@ def cancel(run: Run, *, by: User) -> None:
         record(row, "run.cancel-requested", by=by)
 
 
+def check(run: Run, *, by: User) -> None:
+    """Let a worker look once more for an effect whose outcome is unknown; it sends nothing. Raises NotStarted."""
+    _refuse_unless_commander(run, by)
+    with transaction.atomic():
+        row = _unknown(run)
+        check_transition(row.status, RunStatus.RUNNING)
+        step = row.steps.get(position=row.cursor)
+        step.calls.filter(outcome=CallOutcome.UNKNOWN).update(outcome=CallOutcome.OPEN)
+        row.steps.filter(pk=step.pk).update(state=StepState.RUNNING, finished_at=None)
+        row.status, row.finished_at, row.next_at = RunStatus.RUNNING, None, datetime.now(UTC) - timedelta(seconds=1)
+        row.save(update_fields=["status", "finished_at", "next_at"])
+        announce(row)
+        transaction.on_commit(partial(doorbell.ring, row.pk))
+        record(row, "run.checked", by=by)
+
+
 def decide(run: Run, *, happened: bool, by: User, reason: str) -> None:
     """A commander says what an unknown outcome was, and with that frees the target. Raises NotStarted."""
-    verdict = can(by, Verb.COMMAND, environments.get(run.environment))
-    if not verdict:
-        raise NotStarted("not-permitted", verdict.sentence)
+    _refuse_unless_commander(run, by)
     if not reason.strip():
         raise NotStarted("no-reason", "Say what you saw: it is part of the audit. Nothing changed.")
     with transaction.atomic():
-        row = Run.objects.select_for_update().get(pk=run.pk)
-        if row.status != RunStatus.UNKNOWN:
-            raise NotStarted("too-late", f"Run {run.pk} is not waiting for a decision.", run=row)
+        row = _unknown(run)
         _settle_unknown(row, happened=happened, sentence=f"{by.get_username()}: {reason.strip()}")
         record(row, "run.marked-done" if happened else "run.marked-failed", by=by, reason=reason.strip())
+
+
+def _refuse_unless_commander(run: Run, by: User) -> None:
+    verdict = can(by, Verb.COMMAND, environments.get(run.environment))
+    if not verdict:
+        raise NotStarted("not-permitted", verdict.sentence)
+
+
+def _unknown(run: Run) -> Run:
+    """The run's row, locked. Raises NotStarted where its outcome is not unknown."""
+    row = Run.objects.select_for_update().get(pk=run.pk)
+    if row.status != RunStatus.UNKNOWN:
+        raise NotStarted("too-late", f"Run {run.pk} is not waiting for a decision.", run=row)
+    return row
 
 
 def _settle_unknown(run: Run, *, happened: bool, sentence: str) -> None:

@@ -14,6 +14,7 @@ urlpatterns = [
     path("runs/", views.runs, name="runs"),
     path("runs/<int:pk>/", views.run, name="run"),
     path("runs/<int:pk>/cancel", views.cancel, name="cancel"),
+    path("runs/<int:pk>/check", views.check, name="check"),
     path("runs/<int:pk>/decision", views.decide, name="decide"),
     path("audit/", audit_views.entries, name="audit"),
 ]

@@ -141,6 +141,18 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @requires(Verb.COMMAND)
+def check(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let a worker look once more for an effect whose outcome is unknown."""
+    found = get_object_or_404(Run, pk=pk)
+    try:
+        requests.check(found, by=_user(request))
+    except requests.NotStarted as refusal:
+        return _run_page(request, found, str(refusal))
+    return redirect(found)
+
+
+@require_POST
+@requires(Verb.COMMAND)
 def decide(request: HttpRequest, pk: int) -> HttpResponse:
     """A commander marks an unknown outcome as done or failed."""
     found = get_object_or_404(Run, pk=pk)

@@ -165,6 +165,21 @@ def test_only_a_commander_decides_an_unknown_outcome(
 
 
 @pytest.mark.django_db
+def test_checking_again_finds_an_effect_that_showed_up_late_and_goes_on(
+    bell: Bell, run_of: RunOf, responder: User, commander: User
+) -> None:
+    bell.troubles, bell.visible = ["answer-lost"], False
+    run = carry_on(run_of(responder))
+    assert run.status == RunStatus.UNKNOWN
+    requests.check(run, by=commander)
+    assert carry_on(run).status == RunStatus.UNKNOWN
+    bell.visible = True
+    requests.check(run, by=commander)
+    run = carry_on(run)
+    assert (run.status, run.outcome, bell.rung) == (RunStatus.SUCCEEDED, "Peace", [run.pk])
+
+
+@pytest.mark.django_db
 def test_a_run_that_is_over_cannot_be_canceled_or_decided(
     bell: Bell, run_of: RunOf, responder: User, commander: User
 ) -> None:
