@@ -69,6 +69,51 @@ class Change:
     after: str
 
 
+@dataclass(frozen=True)
+class FromStep:
+    """In an effect's parameters: what an earlier step of the same run resulted in."""
+
+    step: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"<{self.name} of step {self.step}>"
+
+
+@dataclass(frozen=True)
+class FromRun:
+    """In an effect's parameters: a text with the run's number in place of `{run}`."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text.replace("{run}", "<run>")
+
+
+def shown(params: Any) -> Any:
+    """The parameters as a plan shows them: what only the run will know stands there in words."""
+    return _filled(params, str)
+
+
+def sendable(params: Any, ctx: "Context") -> Any:
+    """The parameters with what the run knows now. Raises KeyError where an earlier step left no such result."""
+    return _filled(params, lambda marker: _known(marker, ctx))
+
+
+def _known(marker: FromStep | FromRun, ctx: "Context") -> Any:
+    if isinstance(marker, FromRun):
+        return marker.text.replace("{run}", str(ctx.run_id))
+    return ctx.results[marker.step][marker.name]
+
+
+def _filled(value: Any, fill: Callable[[Any], Any]) -> Any:
+    if isinstance(value, dict):
+        return {key: _filled(inner, fill) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(inner, fill) for inner in value]
+    return fill(value) if isinstance(value, FromStep | FromRun) else value
+
+
 class Sender(Protocol):
     """A changing call to the outside that is sent exactly once (`cloud.aws.Operation` is one)."""
 
@@ -92,7 +137,7 @@ class Seen:
 
 @dataclass(frozen=True, kw_only=True)
 class Effect:
-    """A step that changes the outside by one call.
+    """A step that changes the outside by one call. Its `params` may hold FromStep and FromRun markers.
 
     `before` reads a fingerprint right before the call; `observe(ctx, before)` tells later whether the call took
     effect (Seen) or not yet (None); `result` keeps what later steps need of the answer. Where the outside shows nothing

@@ -16,7 +16,7 @@ from novaops import environment as environments
 from novaops.access.policy import can
 from novaops.cloud.errors import Ambiguous, Fenced, NotSent, OutsideError, Refused
 from novaops.runbook import leases, planning, transitions
-from novaops.runbook.action import AnyStep, Context, Effect, Repeat, Verdict, Verify, Wait
+from novaops.runbook.action import AnyStep, Context, Effect, Repeat, Verdict, Verify, Wait, sendable
 from novaops.runbook.leases import Lease
 from novaops.runbook.models import Call, Plan, Run, Step
 from novaops.runbook.registry import actions
@@ -165,9 +165,10 @@ def _send(run: Run, lease: Lease, step: Step, effect: Effect, ctx: Context) -> A
         before = effect.before(ctx)
     except OutsideError as failure:
         return transitions.fail_or_retry(run, lease, step, failure)
-    call = _intend(run, lease, step, effect, before, attempt)
+    params = sendable(effect.params, ctx)
+    call = _intend(run, lease, step, effect, params, before, attempt)
     try:
-        answer = effect.call(ctx.environment, effect.params, fence=lambda: lease.sign(call), run_id=run.pk)
+        answer = effect.call(ctx.environment, params, fence=lambda: lease.sign(call), run_id=run.pk)
     except Refused as failure:
         return _refused(run, lease, step, call, effect, ctx, failure)
     except NotSent as failure:
@@ -184,7 +185,9 @@ def _last_word(step: Step) -> str:
     return last.sentence if last else ""
 
 
-def _intend(run: Run, lease: Lease, step: Step, effect: Effect, before: dict[str, Any], attempt: int) -> Call:
+def _intend(
+    run: Run, lease: Lease, step: Step, effect: Effect, params: dict[str, Any], before: dict[str, Any], attempt: int
+) -> Call:
     """Commit the intent and its audit entry; only then may the call be made."""
     with transaction.atomic(durable=True):
         lease.extend()
@@ -193,14 +196,14 @@ def _intend(run: Run, lease: Lease, step: Step, effect: Effect, before: dict[str
             step=step,
             attempt=attempt,
             operation=effect.call.name,
-            command_line=effect.call.command_line(effect.params),
+            command_line=effect.call.command_line(params),
             before=before,
             lease_token=lease.token,
             intent_at=now,
         )
         transitions.begin_step(step, now)
         announce(run)
-        record(run, "effect.intended", detail={**transitions.named(call), "params": effect.params, "before": before})
+        record(run, "effect.intended", detail={**transitions.named(call), "params": params, "before": before})
     return call
 
 

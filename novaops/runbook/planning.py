@@ -13,7 +13,7 @@ from django.db.models import F
 from novaops import environment as environments
 from novaops.cloud.errors import OutsideError
 from novaops.environment import Environment
-from novaops.runbook.action import Action, AnyStep, Context, Effect
+from novaops.runbook.action import Action, AnyStep, Context, Effect, shown
 from novaops.runbook.models import Plan, Run
 from novaops.runbook.registry import actions
 from novaops.runbook.states import RunStatus
@@ -99,13 +99,14 @@ def described(step: AnyStep) -> dict[str, Any]:
     """The step as it is shown, stored and covered by the digest."""
     if not isinstance(step, Effect):
         return {"key": step.key, "title": step.title, "kind": step.kind, "timeout_s": step.timeout_s}
+    params = shown(step.params)
     return {
         "key": step.key,
         "title": step.title,
         "kind": step.kind,
         "operation": step.call.name,
-        "params": step.params,
-        "command_line": step.call.command_line(step.params),
+        "params": params,
+        "command_line": step.call.command_line(params),
         "repeat": step.repeat.value,
     }
 
