@@ -7,7 +7,7 @@ from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 
 from novaops.sandbox import rpc, sinks
-from novaops.sandbox.aws import autoscaling, cloudwatch, ecs, elasticache, elbv2, logs, rds, server
+from novaops.sandbox.aws import autoscaling, cloudwatch, ecs, elasticache, elbv2, fleet, logs, rds, server, ssm
 from novaops.sandbox.faults import effects, faults
 from novaops.sandbox.journal import journal
 from novaops.sandbox.processes import processes, report_exit
@@ -20,7 +20,7 @@ WORTH = timedelta(hours=1)
 
 
 # In the order in which they are seeded: ECS tasks register with the target group.
-SERVICES: list[Any] = [elbv2, autoscaling, cloudwatch, logs, ecs, rds, elasticache]
+SERVICES: list[Any] = [elbv2, autoscaling, cloudwatch, logs, ecs, rds, elasticache, fleet, ssm]
 STUBS: list[Any] = [rpc, sinks]
 
 aws = server.application()

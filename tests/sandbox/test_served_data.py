@@ -54,6 +54,19 @@ def test_it_says_what_it_does_not_simulate_with_an_error_document(nova: Simulate
     refused("InvalidAction", elasticache.increase_replica_count, ReplicationGroupId=CACHE, ApplyImmediately=True)
 
 
+def test_it_runs_the_other_variant_of_the_api_server_too(nova: Simulated) -> None:
+    fleet = nova.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"][0]["Instances"]
+    ssm = nova.client("ssm")
+    sent = ssm.send_command(
+        DocumentName="AWS-RunShellScript",
+        InstanceIds=[fleet[0]["InstanceId"]],
+        Parameters={"commands": ["sudo systemctl restart nova-api"]},
+    )
+    ask = {"CommandId": sent["Command"]["CommandId"]}
+    eventually(lambda: ssm.list_commands(**ask)["Commands"][0]["Status"], lambda status: status == "Success")
+    assert [effect["operation"] for effect in nova.control("effects")] == ["SendCommand"]
+
+
 def test_a_restart_in_the_middle_of_a_failover_goes_on_with_it(nova: Simulated) -> None:
     rds = nova.client("rds")
     elasticache = nova.client("elasticache")

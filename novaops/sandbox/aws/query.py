@@ -1,4 +1,4 @@
-"""What the query services (RDS, ElastiCache) share: pages, flags, timestamps, and what is not simulated."""
+"""What RDS, ElastiCache and the fleet share: pages, flags, timestamps, identifiers, and what is not simulated."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -7,6 +7,7 @@ from typing import Any
 from moto.core.responses import BaseResponse
 
 from novaops.sandbox.aws.wire import AwsError, Handler, Params, attach
+from novaops.sandbox.world import world
 
 ZONES = ("eu-west-1a", "eu-west-1b", "eu-west-1c")
 PAGE_MIN, PAGE_MAX = 20, 100
@@ -38,6 +39,12 @@ def aware(moment: datetime | None) -> datetime | None:
 def is_true(value: object) -> bool:
     """A boolean parameter, whichever form moto parsed it to."""
     return str(value).lower() == "true"
+
+
+def uuid() -> str:
+    """A reproducible identifier in the form of a UUID."""
+    digits = world.hex_id(32)
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def withdraw(response: type[BaseResponse], names: Iterable[str]) -> None:
