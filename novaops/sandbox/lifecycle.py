@@ -8,6 +8,7 @@ from moto.core.model_instances import reset_model_data
 
 from novaops.sandbox import rpc, sinks
 from novaops.sandbox.aws import autoscaling, cloudwatch, ecs, elasticache, elbv2, fleet, logs, rds, server, ssm
+from novaops.sandbox.consequences import consequences
 from novaops.sandbox.faults import effects, faults
 from novaops.sandbox.journal import journal
 from novaops.sandbox.processes import processes, report_exit
@@ -31,6 +32,7 @@ def install() -> None:
     server.install()
     for service in SERVICES:
         service.install()
+    consequences.attach()
 
 
 def start_over(*, seed: int, factor: float) -> None:
@@ -52,6 +54,7 @@ def _begin(seed: int, factor: float) -> None:
         stub.reset()
     faults.set([])
     effects.clear()
+    consequences.start_over()
     processes.forget()
     stage.play("calm")
     ticker.begin(world.now())
@@ -73,6 +76,7 @@ def restore(*, seed: int, factor: float) -> None:
             with world.at(entry["at"]):
                 _replay(entry)
         ticker.catch_up(datetime.now(UTC), worth_from=worth_from)
+    consequences.forget_moments()
     journal.open()
 
 

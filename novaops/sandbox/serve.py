@@ -17,7 +17,7 @@ from novaops.sandbox import addresses, control, lifecycle, rpc, sinks
 from novaops.sandbox.journal import journal
 from novaops.sandbox.ledgers import network
 from novaops.sandbox.processes import processes
-from novaops.sandbox.ticker import ticker
+from novaops.sandbox.ticker import SAMPLE_S, ticker
 from novaops.sandbox.world import DEFAULT_FACTOR
 
 
@@ -72,8 +72,10 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--journal", type=Path, help="file that keeps the world over restarts")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--factor", type=float, default=DEFAULT_FACTOR, help="how much faster simulated time runs")
+    parser.add_argument("--sample-s", type=float, default=SAMPLE_S, help="real seconds from one metric to the next")
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    ticker.sample_s = chosen.sample_s
     serve(chosen.port, chosen.journal, chosen.seed, chosen.factor)
 
 

@@ -8,20 +8,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from novaops.sandbox import figures, load
-from novaops.sandbox.aws import alarms, ecs, elbv2, logs
+from novaops.sandbox.aws import alarms, ecs, elasticache_model, elbv2, logs, rds, rds_model
 from novaops.sandbox.aws.ecs_model import Task, store
 from novaops.sandbox.aws.metrics import Key, metrics, point
+from novaops.sandbox.consequences import consequences
 from novaops.sandbox.processes import processes
 from novaops.sandbox.scenarios import ailments, stage
 from novaops.sandbox.world import world
 
-SAMPLE_S = 5
+SAMPLE_S = 5.0
 HISTORY_STEP_S = 60
 HISTORY = timedelta(hours=3)
 BEAT_S = 0.1
 COMPACT_EVERY_S = 600
 LINES_PER_SAMPLE = 3
-CACHE_NODES = ("nova-cache-001", "nova-cache-002")
+DATABASE_DOWN = {"creating", "rebooting", "starting", "stopped", "stopping"}
 PATHS = ("/v1/rewards", "/v1/balance", "/v1/claims", "/v1/me")
 log = logging.getLogger(__name__)
 
@@ -79,15 +80,16 @@ def sample(at: datetime, interval_s: float, asked: Asked) -> None:
     groups = {"LoadBalancer": elbv2.LOAD_BALANCER, "TargetGroup": elbv2.TARGET_GROUP}
     put("AWS/ApplicationELB", traffic, LoadBalancer=elbv2.LOAD_BALANCER)
     put("AWS/ApplicationELB", traffic | load.hosts(state), **groups)
-    database = load.database(len(state.runaway), asked.connections, noise, up=True)
-    put("AWS/RDS", database, DBInstanceIdentifier="nova-db")
+    for instance in rds_model.instances.values():
+        mine = instance.id == rds.NOVA_DB
+        tasks, connections = (len(state.runaway), asked.connections) if mine else (0, None)
+        database = load.database(tasks, connections, noise, up=instance.status not in DATABASE_DOWN)
+        put("AWS/RDS", database, DBInstanceIdentifier=instance.id)
     cache = asked.redis or load.modelled_redis(interval_s, noise)
-    for name in CACHE_NODES:
-        put(
-            "AWS/ElastiCache",
-            load.cache_node(cache, noise, primary=name == CACHE_NODES[0], name=name),
-            CacheClusterId=name,
-        )
+    for group in elasticache_model.groups.values():
+        for node in group.nodes:
+            values = load.cache_node(cache, noise, primary=node.id == group.primary, name=node.id)
+            put("AWS/ElastiCache", values, CacheClusterId=node.id)
 
 
 def write_lines(at: datetime) -> None:
@@ -112,9 +114,10 @@ def _line(task: Task, chance: float, n: int) -> str:
 
 
 class Ticker:
-    """Brings the world from one moment to the next; each sample is written at a whole multiple of five seconds."""
+    """Brings the world from one moment to the next; each sample is written at a whole multiple of `sample_s`."""
 
     def __init__(self) -> None:
+        self.sample_s = SAMPLE_S
         self._next = datetime.now(UTC)
         self._redis = figures.Redis()
         self._stopping = threading.Event()
@@ -126,20 +129,23 @@ class Ticker:
         first = at.timestamp() // HISTORY_STEP_S * HISTORY_STEP_S
         for n in range(int(HISTORY.total_seconds()) // HISTORY_STEP_S, 0, -1):
             sample(datetime.fromtimestamp(first - n * HISTORY_STEP_S, UTC), HISTORY_STEP_S, Asked())
-        self._next = datetime.fromtimestamp((at.timestamp() // SAMPLE_S + 1) * SAMPLE_S, UTC)
+        self._next = self._after(at)
 
     def catch_up(self, until: datetime, *, worth_from: datetime) -> None:
         """Replay: move the world on to `until`, with modelled metrics where they are not older than `worth_from`."""
-        self._next = max(self._next, datetime.fromtimestamp(worth_from.timestamp() // SAMPLE_S * SAMPLE_S, UTC))
+        self._next = max(self._next, self._after(worth_from))
         while self._next <= until:
             with world.at(self._next):
                 world.advance()
                 stage.watch()
-                sample(self._next, SAMPLE_S, Asked())
-            self._next += timedelta(seconds=SAMPLE_S)
+                sample(self._next, self.sample_s, Asked())
+            self._next = self._after(self._next)
         with world.at(until):
             world.advance()
             stage.watch()
+
+    def _after(self, moment: datetime) -> datetime:
+        return datetime.fromtimestamp((moment.timestamp() // self.sample_s + 1) * self.sample_s, UTC)
 
     def beat(self) -> None:
         """Let the world move on to now."""
@@ -151,17 +157,18 @@ class Ticker:
             with world.at(now):
                 world.advance()
                 stage.watch()
+        consequences.carry_out()
         processes.keep_in_step()
 
     def _sample(self, now: datetime, asked: Asked) -> None:
         with world.at(self._next):
             world.advance()
             stage.watch()
-            sample(self._next, SAMPLE_S, asked)
+            sample(self._next, self.sample_s, asked)
             write_lines(self._next)
             alarms.evaluate()
         # After a pause of the machine the missed samples stay missing, as in a real outage of a metric's source.
-        self._next = datetime.fromtimestamp((now.timestamp() // SAMPLE_S + 1) * SAMPLE_S, UTC)
+        self._next = self._after(now)
         if time.monotonic() - self._compacted > COMPACT_EVERY_S:
             metrics.compact(now.timestamp())
             self._compacted = time.monotonic()

@@ -56,8 +56,8 @@ class Simulated:
 
 @pytest.fixture(scope="session")
 def _simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
-    # A minute in a second: nobody waits for a rollout here.
-    simulated = Simulated(tmp_path_factory.mktemp("simulated"), "--factor", "60")
+    # A minute in a second and metrics each second: nobody waits for a rollout or a sample here.
+    simulated = Simulated(tmp_path_factory.mktemp("simulated"), "--factor", "60", "--sample-s", "1")
     simulated.start()
     yield simulated
     simulated.child.stop()

@@ -165,13 +165,13 @@ def _recent(alarm: Alarm, periods: int, period_s: int) -> list[float]:
     dimensions = frozenset((one["Name"], one["Value"]) for one in params.get("Dimensions") or [])
     key: Key = (params["Namespace"], params["MetricName"], dimensions)
     series = metrics.find(key)
-    if series is None:
+    compute = statistic(params.get("ExtendedStatistic") or params["Statistic"])
+    if series is None or compute is None:
         return []
     end = world.now().timestamp()
     # Two more periods are looked at, as the newest data is late (FACTS E).
     start = (end // period_s - periods - 1) * period_s
-    name = params.get("ExtendedStatistic") or params["Statistic"]
-    values = [statistic(one, name) for _, one in series.periods(start, end, period_s)]
+    values = [compute(one) for _, one in series.periods(start, end, period_s)]
     return [value for value in values if value is not None][-periods:]
 
 

@@ -10,7 +10,7 @@ from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult
 
 from novaops.sandbox.aws import alarms
-from novaops.sandbox.aws.metrics import Key, Point, Series, known_statistic, metrics, point, statistic
+from novaops.sandbox.aws.metrics import Key, Point, Series, metrics, point, statistic
 from novaops.sandbox.aws.wire import AwsError, Params, attach, parameters
 from novaops.sandbox.world import world
 
@@ -111,13 +111,14 @@ def _checked(queries: list[Params]) -> list[Params]:
 
 def _points(wanted: Params, start: float, end: float) -> list[tuple[float, float]]:
     period_s, name = check_period(wanted.get("Period")), wanted["Stat"]
-    if not known_statistic(name):
+    compute = statistic(name)
+    if compute is None:
         raise AwsError("ValidationError", f"The value {name} for parameter Stat is not supported.")
     series = metrics.find(key_of(wanted["Metric"]))
     if series is None or wanted.get("Unit") not in (None, series.unit):
         return []
     first = start // period_s * period_s
-    values = ((at, statistic(one, name)) for at, one in series.periods(first, end, period_s))
+    values = [(at, compute(one)) for at, one in series.periods(first, end, period_s)]
     return [(at, value) for at, value in values if value is not None]
 
 
@@ -192,8 +193,9 @@ def get_metric_statistics(params: Params) -> dict[str, Any]:
     series = metrics.find(key_of(params)) or Series("None")
     points = []
     for at, one in series.periods(start // period_s * period_s, end, period_s):
-        plain = {name: statistic(one, name) for name in names if not name.startswith("p")}
-        extended = {name: statistic(one, name) for name in names if name.startswith("p")}
+        found = {name: compute(one) for name in names if (compute := statistic(name))}
+        plain = {name: value for name, value in found.items() if not name.startswith("p")}
+        extended = {name: value for name, value in found.items() if name.startswith("p")}
         more = {"ExtendedStatistics": extended} if extended else {}
         points.append({"Timestamp": datetime.fromtimestamp(at, UTC), "Unit": series.unit, **plain, **more})
     return {"Label": params["MetricName"], "Datapoints": points}
