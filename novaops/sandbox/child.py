@@ -81,6 +81,8 @@ class Child:
     environment: Mapping[str, str] | None = None
     account: Account | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    # What it gets when this process is gone: nobody is left then to kill it if it takes too long.
+    orphan_signal: signal.Signals = signal.SIGKILL
     cwd: Path | None = None
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
@@ -103,7 +105,7 @@ class Child:
                 env=self.environment,
                 start_new_session=True,
                 # After the change of user, which would make the kernel forget the wish.
-                preexec_fn=ends_with_parent(self.stop_signal),
+                preexec_fn=ends_with_parent(self.orphan_signal),
                 **credentials(self.account),
             )
 

@@ -95,17 +95,19 @@ class Demo:
     def start(self) -> None:
         """Start everything in order, each as soon as what it needs is there. Raises StartError."""
         self.supervisor.end_leftovers()
-        self.place.path("nova").mkdir(exist_ok=True)
+        for name in ("nova", "beat"):
+            self.place.path(name).mkdir(exist_ok=True)
         self._start_servers()
         self.place.write_environment(self.variables)
         simulated = self._child("sandbox", *self._simulated(), url=f"{self.variables['NOVAOPS_SANDBOX_URL']}/state")
-        self.supervisor.start(simulated)
+        self.supervisor.start(simulated, client=True)
         self._prepare()
         simulated.wait_ready(60)
         web = self._child("web", *self._web(), url=f"{self.url}/healthz")
-        for child in (web, self._child("worker", *self._worker()), self._child("beat", *self._beat())):
-            self.supervisor.start(child)
+        self.supervisor.start(web, client=True)
         web.wait_ready(60)
+        self.supervisor.start(self._child("worker", *self._worker()), client=True)
+        self.supervisor.start(self._child("beat", *self._beat()), client=True)
 
     def _start_servers(self) -> None:
         servers = self._servers()
@@ -133,7 +135,7 @@ class Demo:
 
     def _web(self) -> list[str]:
         bind = f"{addresses.HOST}:{self.port}"
-        size = ["--worker-class", "gthread", "--workers", "2", "--threads", "8"]
+        size = ["--worker-class", "gthread", "--workers", "2", "--threads", "8", "--preload"]
         return ["gunicorn", "novaops.wsgi", "--bind", bind, *size, "--no-control-socket", "--graceful-timeout", "5"]
 
     def _worker(self) -> list[str]:
@@ -141,7 +143,7 @@ class Demo:
         return ["celery", "-A", "novaops", "worker", "-Q", "runs,watch", "-c", "2", *calm, "--loglevel", "INFO"]
 
     def _beat(self) -> list[str]:
-        return ["celery", "-A", "novaops", "beat", "--schedule", str(self.place.path("beat")), "--pidfile="]
+        return ["celery", "-A", "novaops", "beat", "--schedule", str(self.place.path("beat", "schedule")), "--pidfile="]
 
     def stop(self) -> None:
         """Stop everything, and remove the sockets' directories."""
