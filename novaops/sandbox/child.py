@@ -85,6 +85,7 @@ class Child:
     orphan_signal: signal.Signals = signal.SIGKILL
     cwd: Path | None = None
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _asked: bool = field(default=False, init=False)
 
     @property
     def alive(self) -> bool:
@@ -95,6 +96,7 @@ class Child:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT_BYTES:
             self.log.unlink()
+        self._asked = False
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 self.argv,
@@ -124,8 +126,9 @@ class Child:
             raise StartError(f"{self.name} failed. The end of {self.log}:\n{last_lines(self.log)}")
 
     def ask_to_stop(self) -> None:
-        """Send the stop signal, without waiting."""
-        if self.alive and self.process:
+        """Send the stop signal, once, without waiting."""
+        if self.alive and self.process and not self._asked:
+            self._asked = True
             self.process.send_signal(self.stop_signal)
 
     def stop(self, timeout_s: float = 10) -> None:
