@@ -11,7 +11,8 @@ from novaops.sandbox.place import Place
 from novaops.sandbox.supervisor import Interrupted, Supervisor, interruptible, say
 
 ROOT = Path(__file__).resolve().parents[2]
-VAR = ROOT / "var"
+# NOVAOPS_VAR lets a second demo, as that of the tests, live beside the first.
+VAR = Path(os.environ.get("NOVAOPS_VAR") or ROOT / "var").absolute()
 DEFAULT_PORT = 8000
 # Few connections, so that they can really be exhausted; little memory, so that keys are really evicted.
 NOVA_MAX_CONNECTIONS = 60
@@ -159,21 +160,24 @@ class Demo:
 
     def greeting(self) -> str:
         """Where to go, how to sign in, what to try."""
-        python = Path(sys.executable)
-        shown = python.relative_to(ROOT) if python.is_relative_to(ROOT) else python
+        python, var = _shown(Path(sys.executable)), _shown(self.place.root)
         messages = f"http://{addresses.HOST}:{self.sandbox_port}{addresses.SINKS_PREFIX}/messages"
         return f"""
 NovaOps is running and watches a simulated Nova.
 
   Open         {self.url}/
   Sign in      as {", ".join(seed.ACCOUNTS)}; the password of each is {seed.PASSWORD}
-  Make it ill  {self.url}/sandbox/ or {shown} manage.py sandbox scenario high-cpu
-  Look at AWS  set -a; . var/demo.env; set +a; aws ecs describe-services --cluster nova --services nova-api
+  Make it ill  {self.url}/sandbox/ or {python} manage.py sandbox scenario high-cpu
+  Look at AWS  set -a; . {var}/demo.env; set +a; aws ecs describe-services --cluster nova --services nova-api
   Messages     {messages} has what was told to Slack and others
-  Logs         var/log/
+  Logs         {var}/log/
 
 Ctrl-C stops everything. make demo goes on with this data, make demo-reset starts over.
 """
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 def run(*, reset: bool = False, var: Path = VAR) -> int:
