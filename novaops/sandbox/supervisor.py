@@ -78,9 +78,13 @@ class Supervisor:
     def watch(self) -> NoReturn:
         """Restart what ends, with a growing pause, until interrupted."""
         while True:
-            for watched in self._watched:
-                self._look_at(watched)
+            self.look()
             time.sleep(WATCH_S)
+
+    def look(self) -> None:
+        """One round of watching."""
+        for watched in self._watched:
+            self._look_at(watched)
 
     def _look_at(self, watched: Watched) -> None:
         now, child = time.monotonic(), watched.child

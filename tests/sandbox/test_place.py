@@ -28,7 +28,7 @@ def test_only_one_demo_uses_it(place):
 
 def test_a_file_in_its_place_gets_a_sentence(place):
     place.root.write_text("not a directory")
-    with pytest.raises(StartError, match="var cannot be used: .* Delete it"):
+    with pytest.raises(StartError, match=r"var cannot be used: .* Delete it"):
         place.take()
 
 

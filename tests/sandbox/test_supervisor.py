@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from novaops.sandbox.child import Child, until
-from novaops.sandbox.supervisor import Interrupted, Supervisor
+from novaops.sandbox.supervisor import Supervisor
 
 WAIT_S = 10
 PAUSE = [sys.executable, "-c", "import signal; signal.pause()"]
@@ -23,24 +23,17 @@ def pid_of(child: Child) -> int:
     return child.process.pid
 
 
-def watch_until(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, done: object) -> None:
-    """Let the supervisor watch until the condition holds; it is asked where the supervisor would pause."""
-
-    def pause(_seconds: float) -> None:
-        if until(done, 0.02):
-            raise Interrupted
-
-    monkeypatch.setattr("novaops.sandbox.supervisor.time.sleep", pause)
-    with pytest.raises(Interrupted):
-        supervisor.watch()
-
-
-def test_it_restarts_a_child_that_ended_and_says_so(tmp_path, monkeypatch, capsys):
+def test_it_restarts_a_child_that_ended_and_says_so(tmp_path, capsys):
     supervisor, child = Supervisor(tmp_path / "pids.json"), sleeper(tmp_path)
     supervisor.start(child)
     first = pid_of(child)
     psutil.Process(first).kill()
-    watch_until(supervisor, monkeypatch, lambda: child.alive and pid_of(child) != first)
+
+    def restarted() -> bool:
+        supervisor.look()
+        return child.alive and pid_of(child) != first
+
+    assert until(restarted, WAIT_S)
     assert "sleeper ended (-9), it is started again in 1 s" in capsys.readouterr().out
     assert json.loads((tmp_path / "pids.json").read_text())[0]["pid"] == pid_of(child)
     supervisor.stop()
