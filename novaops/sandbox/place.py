@@ -39,6 +39,7 @@ class Place:
             self._lock = self.path("lock").open("a")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as failure:
+            self.release()
             raise StartError("A demo is running already: stop it with Ctrl-C, then run make again.") from failure
         except OSError as failure:
             raise StartError(self.unusable(failure)) from failure
@@ -73,13 +74,14 @@ class Place:
 
     def ports(self) -> dict[str, int]:
         """The ports of the last time, or other free ones where they are taken now."""
-        path, remembered = self.path("ports.json"), {}
-        with suppress(OSError, ValueError, TypeError):
+        path = self.path("ports.json")
+        remembered: dict[str, int] = {}
+        with suppress(OSError, ValueError, TypeError, AttributeError):
             remembered = {name: int(port) for name, port in json.loads(path.read_text()).items()}
         chosen: dict[str, int] = {}
         for name in PORT_NAMES:
             port = remembered.get(name, 0)
-            while not port or port in chosen.values() or not addresses.is_free(port):
+            while not 0 < port < 65536 or port in chosen.values() or not addresses.is_free(port):
                 port = addresses.free_port()
             chosen[name] = port
         path.write_text(json.dumps(chosen))

@@ -36,13 +36,15 @@ class Watched:
     """A child with what its supervisor knows of it."""
 
     child: Child
+    # Whether it uses other children, and so is stopped before them.
+    client: bool
     started: float = field(default_factory=time.monotonic)
     pause_s: float = FIRST_PAUSE_S
     again_at: float | None = None
 
 
 class Supervisor:
-    """Starts children in order, watches them, and stops them in the reverse order.
+    """Starts children in order, watches them, and stops them, clients before servers.
 
     The file `pids` remembers them, so that the next supervisor ends what one killed with -9 could not.
     """
@@ -58,10 +60,10 @@ class Supervisor:
                 _end(int(left["pid"]), float(left["created"]))
         self._pids.unlink(missing_ok=True)
 
-    def start(self, child: Child) -> None:
+    def start(self, child: Child, *, client: bool = False) -> None:
         """Start a child and keep an eye on it; `wait_ready` on the child says when it is ready."""
         child.start()
-        self._watched.append(Watched(child))
+        self._watched.append(Watched(child, client))
         self._remember()
 
     def _remember(self) -> None:
@@ -76,9 +78,13 @@ class Supervisor:
     def watch(self) -> NoReturn:
         """Restart what ends, with a growing pause, until interrupted."""
         while True:
-            for watched in self._watched:
-                self._look_at(watched)
+            self.look()
             time.sleep(WATCH_S)
+
+    def look(self) -> None:
+        """One round of watching."""
+        for watched in self._watched:
+            self._look_at(watched)
 
     def _look_at(self, watched: Watched) -> None:
         now, child = time.monotonic(), watched.child
@@ -98,9 +104,13 @@ class Supervisor:
             self._remember()
 
     def stop(self) -> None:
-        """Stop every child, last started first; whatever ignores that for ten seconds is killed."""
-        for watched in reversed(self._watched):
-            watched.child.stop(STOP_WITHIN_S)
+        """Stop every child: together what uses the others, then these; what takes over ten seconds is killed."""
+        for group in (True, False):
+            children = [watched.child for watched in reversed(self._watched) if watched.client is group]
+            for child in children:
+                child.ask_to_stop()
+            for child in children:
+                child.stop(STOP_WITHIN_S)
         self._watched.clear()
         self._pids.unlink(missing_ok=True)
 
