@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 from django import template
-from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -219,15 +218,21 @@ def nav_link(context: dict[str, Any], name: str, title: str, symbol: str, key: s
         url = reverse(name)
     except NoReverseMatch:
         return SafeString("")
-    request: HttpRequest | None = context.get("request")
-    path = request.path if request else ""
+    path = getattr(context.get("request"), "path", "")
     here = path == url if url == "/" else path.startswith(url)
     return format_html(
-        '<li><a href="{}" data-key="{}"{}>{}{}{}</a></li>',
+        '<li><a href="{}{}" data-key="{}"{}>{}{}{}</a></li>',
         url,
+        _in_environment(context),
         key,
         mark_safe(' aria-current="page"') if here else "",
         icon(symbol),
         title,
         format_html(' <span class="count">{}</span>', count) if count else "",
     )
+
+
+def _in_environment(context: dict[str, Any]) -> str:
+    """Keeps the environment on the way to the next page, where there are several."""
+    bar = context.get("bar")
+    return f"?environment={bar.environment.name}" if bar and len(bar.environments) > 1 else ""

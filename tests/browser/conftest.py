@@ -1,0 +1,141 @@
+"""A real Chromium before the real site: every page is watched, and a test fails on what it reports."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from django.conf import settings as django_settings
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.test import Client, override_settings
+from django.test.testcases import LiveServerThread
+from django.test.utils import modify_settings
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests import chromium
+from tests.browser.watch import Watch
+
+HOST = "localhost"
+FLAGS = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+MANIFEST_STORAGE = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+TIMEOUT_MS = 10_000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.browser)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a reader sees a page: the system's scheme, their own choices, and the size of the screen."""
+
+    name: str
+    scheme: Literal["light", "dark"] = "light"
+    phone: bool = False
+    chosen: dict[str, str] = field(default_factory=dict)
+
+    def options(self) -> dict[str, Any]:
+        """What Playwright's new_context wants."""
+        viewport = {"width": 390, "height": 844} if self.phone else {"width": 1440, "height": 900}
+        return {"viewport": viewport, "color_scheme": self.scheme, "is_mobile": self.phone, "has_touch": self.phone}
+
+
+LOOKS = (
+    Look("light"),
+    Look("dark", scheme="dark"),
+    Look("cvd", chosen={"cvd": "on"}),
+    Look("cvd-dark", scheme="dark", chosen={"cvd": "on"}),
+    Look("phone", phone=True),
+    Look("phone-dark", scheme="dark", phone=True),
+)
+
+
+@pytest.fixture(params=LOOKS, ids=lambda look: look.name)
+def look(request: pytest.FixtureRequest) -> Look:
+    """Every look in turn."""
+    found: Look = request.param
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of this worker."""
+    program = chromium.find()
+    if program is None:
+        pytest.fail("There is no Chromium: run `python -m tests.chromium`.")
+    sandboxed = () if os.geteuid() else ("--no-sandbox",)
+    # Playwright's synchronous API keeps an event loop in this thread, which Django takes for asynchronous code.
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        started = playwright.chromium.launch(executable_path=program, args=[*FLAGS, *sandboxed])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def collected_static() -> Iterator[None]:
+    """Static files as in production: hashed, compressed, served by WhiteNoise."""
+    storages = {**django_settings.STORAGES, "staticfiles": {"BACKEND": MANIFEST_STORAGE}}
+    with override_settings(STORAGES=storages):
+        call_command("collectstatic", interactive=False, verbosity=0)
+        yield
+
+
+@pytest.fixture
+def site(transactional_db: None, collected_static: None) -> Iterator[str]:
+    """The address of the running site: Django's own server around the whole application, WhiteNoise included."""
+    with modify_settings(ALLOWED_HOSTS={"append": HOST}):
+        thread = LiveServerThread(HOST, static_handler=lambda application: application)
+        thread.daemon = True
+        thread.start()
+        thread.is_ready.wait()
+        if thread.error:
+            raise thread.error
+        yield f"http://{HOST}:{thread.port}"
+        thread.terminate()
+
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: Browser, site: str) -> Iterator[OpenPage]:
+    """Makes pages: `open_page(look, user=viewer, expect=("404",))`. What they report otherwise fails the test."""
+    watches: list[tuple[BrowserContext, Watch]] = []
+
+    def make(look: Look = LOOKS[0], user: User | None = None, expect: tuple[str, ...] = (), **options: Any) -> Page:
+        context = browser.new_context(base_url=site, **look.options(), **options)
+        context.set_default_timeout(TIMEOUT_MS)
+        if look.chosen:
+            context.add_init_script(f"localStorage.setItem('display', '{json.dumps(look.chosen)}')")
+        watches.append((context, Watch(site, expect)))
+        watches[-1][1].attach(context)
+        if user:
+            context.add_cookies([session_cookie(user, site)])
+        return context.new_page()
+
+    yield make
+    for context, _ in watches:
+        context.close()
+    assert [problem for _, watch in watches for problem in watch.problems] == []
+
+
+def session_cookie(user: User, site: str) -> Any:
+    """The cookie of a session of `user`, as the browser would have got it by signing in."""
+    client = Client()
+    client.force_login(user, "allauth.account.auth_backends.AuthenticationBackend")
+    name = django_settings.SESSION_COOKIE_NAME
+    return {"name": name, "value": client.cookies[name].value, "url": site}

@@ -1,0 +1,76 @@
+"""What the overview weighs, measured in the browser (UX.md, section 8: budgets, not targets)."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Page
+
+from tests.browser.conftest import OpenPage
+
+OBSERVE = """window.paints = {lcp: 0, cls: 0};
+new PerformanceObserver((list) => list.getEntries().forEach((one) => (paints.lcp = one.startTime)))
+  .observe({type: "largest-contentful-paint", buffered: true});
+new PerformanceObserver((list) => list.getEntries().forEach((one) => (paints.cls += one.value)))
+  .observe({type: "layout-shift", buffered: true});"""
+
+
+@dataclass
+class Load:
+    """What loading a page transferred."""
+
+    requests: int = 0
+    bytes: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
+
+
+def load(page: Page, path: str) -> Load:
+    """Open the page and count what went over the wire, as Chromium's own network log says."""
+    session = page.context.new_cdp_session(page)
+    counted, kinds = Load(), {}
+
+    def answered(event: dict[str, Any]) -> None:
+        if not event["response"].get("fromDiskCache"):
+            kinds[event["requestId"]] = event["type"]
+
+    def finished(event: dict[str, Any]) -> None:
+        kind = kinds.get(event["requestId"])
+        if kind:
+            counted.requests += 1
+            counted.bytes += event["encodedDataLength"]
+            counted.kinds[kind] = counted.kinds.get(kind, 0) + event["encodedDataLength"]
+
+    session.on("Network.responseReceived", answered)
+    session.on("Network.loadingFinished", finished)
+    session.send("Network.enable")
+    page.goto(path)
+    page.wait_for_load_state("networkidle")
+    session.detach()
+    return counted
+
+
+@pytest.fixture
+def overview(open_page: OpenPage, viewer: User) -> Page:
+    page = open_page(user=viewer)
+    page.add_init_script(OBSERVE)
+    return page
+
+
+def test_the_first_load_stays_within_its_budget(overview: Page) -> None:
+    first = load(overview, "/")
+    assert first.requests <= 15
+    assert first.bytes <= 150_000
+    assert first.kinds["Script"] <= 75_000
+    assert first.kinds["Stylesheet"] <= 15_000
+    assert overview.evaluate("document.querySelectorAll('*').length") <= 1200
+    paints = overview.evaluate("paints")
+    assert paints["lcp"] <= 800
+    assert paints["cls"] <= 0.02
+
+
+def test_a_repeated_view_takes_everything_but_the_page_from_the_cache(overview: Page) -> None:
+    load(overview, "/")
+    again = load(overview, "/")
+    assert again.bytes <= 30_000
+    assert again.kinds.keys() <= {"Document", "XHR", "Fetch"}

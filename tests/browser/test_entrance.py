@@ -1,0 +1,77 @@
+"""Signing in, and the pages of errors, as visitors meet them."""
+
+import pytest
+from django.contrib.auth.models import User
+
+from tests.browser.conftest import Look, OpenPage
+from tests.browser.watch import axe, too_wide
+
+PASSWORD = "a-long-enough-password"
+
+
+def test_signing_in_is_accessible_in_every_look(open_page: OpenPage, look: Look) -> None:
+    page = open_page(look)
+    page.goto("/accounts/login/")
+    assert axe(page) == []
+    assert not too_wide(page)
+
+
+def test_a_wrong_password_is_told_and_accessible(open_page: OpenPage, viewer: User) -> None:
+    page = open_page()
+    page.goto("/accounts/login/")
+    page.get_by_label("Username").fill(viewer.username)
+    page.get_by_label("Password").fill("not the password")
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("alert").wait_for()
+    assert axe(page) == []
+
+
+def test_signing_in_leads_to_the_overview_and_out_again(open_page: OpenPage, viewer: User) -> None:
+    viewer.set_password(PASSWORD)
+    viewer.save()
+    page = open_page()
+    page.goto("/")
+    page.get_by_label("Username").fill(viewer.username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.locator("#overview").wait_for()
+    page.locator("summary", has_text=viewer.username).click()
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_label("Username").wait_for()
+
+
+def test_signing_in_works_without_javascript(open_page: OpenPage, viewer: User) -> None:
+    viewer.set_password(PASSWORD)
+    viewer.save()
+    page = open_page(java_script_enabled=False)
+    page.goto("/accounts/login/")
+    page.get_by_label("Username").fill(viewer.username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.locator("#overview").wait_for()
+
+
+@pytest.mark.parametrize("path", ["/accounts/password/change/", "/accounts/logout/", "/accounts/reauthenticate/"])
+def test_account_pages_are_accessible(open_page: OpenPage, viewer: User, path: str) -> None:
+    viewer.set_password(PASSWORD)
+    viewer.save()
+    page = open_page(user=viewer)
+    page.goto(path)
+    assert axe(page) == []
+
+
+def test_a_missing_page_is_accessible_and_leads_back(open_page: OpenPage, viewer: User, look: Look) -> None:
+    page = open_page(look, user=viewer, expect=("404",))
+    page.goto("/nothing/here/")
+    assert page.get_by_role("heading", name="There is no such page").is_visible()
+    assert axe(page) == []
+    assert not too_wide(page)
+    page.get_by_role("link", name="Go to the overview").click()
+    page.locator("#overview").wait_for()
+
+
+def test_nobody_registers(open_page: OpenPage) -> None:
+    page = open_page()
+    page.goto("/accounts/signup/")
+    assert page.get_by_role("heading", name="Nobody registers here").is_visible()
+    assert axe(page) == []

@@ -1,0 +1,52 @@
+"""Watches what a browser reports while a test drives it: errors, policy violations, requests to other hosts."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
+
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+TELL_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) =>
+  console.error(`content security policy: ${event.effectiveDirective} blocked ${event.blockedURI}`))"""
+
+
+@dataclass
+class Watch:
+    """What went wrong in one browser context. `expected` is what a test provokes on purpose."""
+
+    origin: str
+    expected: tuple[str, ...] = ()
+    problems: list[str] = field(default_factory=list)
+
+    def attach(self, context: BrowserContext) -> None:
+        """Listen to every page of the context."""
+        context.add_init_script(TELL_VIOLATIONS)
+        context.on("console", self._console)
+        context.on("weberror", lambda failure: self._note(str(failure.error)))
+        context.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self._note(f"{message.type}: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        if not request.url.startswith((f"{self.origin}/", "data:")):
+            self._note(f"request to {request.url}")
+
+    def _note(self, problem: str) -> None:
+        if not any(text in problem for text in self.expected):
+            self.problems.append(problem)
+
+
+def axe(page: Page) -> list[str]:
+    """What axe finds wrong with the page, one line for each place; empty where it is clean."""
+    page.evaluate(AXE)
+    found: dict[str, Any] = page.evaluate("rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})", RULES)
+    return [f"{rule['id']}: {place['html']}" for rule in found["violations"] for place in rule["nodes"]]
+
+
+def too_wide(page: Page) -> bool:
+    """Whether the page scrolls sideways."""
+    return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
