@@ -84,10 +84,9 @@ def test_where_nova_is_not_reached_directly_nothing_is_expected_of_it(environmen
 
 
 def test_an_api_on_ec2_is_watched_by_its_group(environment: Environment):
-    fleet = environment.api.model_copy(
-        update={"kind": "ec2", "ec2": {"autoscaling_group": "nova-api", "systemd_unit": "nova-api", "log_group": "x"}}
-    )
-    on_ec2 = environment.model_copy(update={"api": type(environment.api).model_validate(fleet.model_dump())})
+    fleet = {"autoscaling_group": "nova-api", "log_group": "/nova/api"}
+    api = type(environment.api).model_validate({**environment.api.model_dump(), "kind": "ec2", "ec2": fleet})
+    on_ec2 = environment.model_copy(update={"api": api})
     cpu = next(series for series in services["api"].series_in(on_ec2) if series.name == "cpu")
     assert cpu.by == ("AutoScalingGroupName",)
     assert services["api"].dimensions(on_ec2, "")["AutoScalingGroupName"] == "nova-api"
@@ -120,10 +119,8 @@ def test_a_caches_rates_are_per_node(environment: Environment):
     assert found["hit_rate/b"] == {}
 
 
-EARLIER = {
-    "rpc_ledger": Value(NOW - timedelta(seconds=10), 1000.0),
-    "cursor_ledger": Value(NOW - timedelta(seconds=10), 900.0),
-}
+BEFORE = NOW - timedelta(seconds=10)
+EARLIER = {"rpc_ledger": Value(BEFORE, 1000.0), "cursor_ledger": Value(BEFORE, 900.0)}
 
 
 def lag(environment: Environment, **columns: float) -> dict[str, float]:
