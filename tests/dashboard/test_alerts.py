@@ -1,0 +1,215 @@
+"""Alerts: when a rule fires and when it clears, judged from samples alone."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard import alerts
+from dashboard.alerts import Holds, Timing, Watched, evaluate
+from dashboard.models import Alert, AlertState
+from dashboard.samples import Key, Value
+from dashboard.services.base import Rule
+from dashboard.signals import alert_cleared, alert_fired
+
+START = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+RULE = Rule(
+    key="high-cpu", title="High CPU", series="cpu", says="CPU is at {value:.0f} %", above=80, band=10, for_s=300
+)
+MINUTES = Timing(step_s=60, covers_s=60, interval_s=150)
+KEY = Key("api", "cpu")
+
+
+def minutes(*values: float | None) -> list[Value]:
+    """One value a minute from START on; None is a lost one."""
+    return [Value(START + timedelta(minutes=n), value) for n, value in enumerate(values) if value is not None]
+
+
+def judge(points: list[Value], *, firing: bool = False, rule: Rule = RULE, late_s: float = 0) -> Holds:
+    """Judged right when the newest minute is over, or `late_s` after that."""
+    now = points[-1].at + timedelta(seconds=60 + late_s) if points else START
+    return evaluate(points, rule, MINUTES, now, firing=firing).holds
+
+
+def test_it_fires_when_the_last_five_minutes_were_beyond_the_threshold():
+    points = minutes(50, 90, 91, 92, 93, 94)
+    judged = evaluate(points, RULE, MINUTES, points[-1].at + timedelta(seconds=60), firing=False)
+    assert (judged.holds, judged.since, judged.value) == (Holds.FIRING, points[1].at, 94)
+
+
+def test_it_does_not_fire_a_minute_too_early():
+    assert judge(minutes(50, 90, 91, 92, 93)) == Holds.CLEAR
+
+
+def test_the_threshold_itself_is_not_beyond_it():
+    assert judge(minutes(*[80.0] * 10)) == Holds.CLEAR
+
+
+def test_a_single_lost_sample_does_not_interrupt():
+    assert judge(minutes(90, 90, None, 90, 90, 90)) == Holds.FIRING
+
+
+def test_it_does_not_fire_across_a_gap():
+    assert judge(minutes(90, 90, 90, None, None, 90, 90)) == Holds.CLEAR
+
+
+def test_it_does_not_clear_across_a_gap():
+    calm_for_three = Rule(key="x", title="X", series="cpu", says="", above=80, band=10, clear_for_s=180)
+    assert judge(minutes(50, 50, None, None, 50, 50), firing=True, rule=calm_for_three) == Holds.FIRING
+
+
+def test_nothing_is_known_without_fresh_samples():
+    assert judge([]) == Holds.UNKNOWN
+    assert judge(minutes(*[99.0] * 10), late_s=301) == Holds.UNKNOWN
+    assert judge(minutes(*[99.0] * 10), late_s=299) == Holds.FIRING
+
+
+def test_it_clears_only_when_the_value_was_below_the_band_for_long_enough():
+    assert judge(minutes(90, 75), firing=True) == Holds.FIRING
+    assert judge(minutes(90, 70), firing=True) == Holds.CLEAR
+
+
+def test_a_rule_below_a_threshold_is_the_mirror_image():
+    rule = Rule(key="x", title="X", series="hosts", says="", below=1, for_s=60)
+    assert judge(minutes(2, 0), rule=rule) == Holds.FIRING
+    assert judge(minutes(0, 1), rule=rule) == Holds.CLEAR
+    assert judge(minutes(0, 1), rule=rule, firing=True) == Holds.CLEAR
+
+
+def test_values_of_a_moment_count_from_the_first_to_the_last():
+    moments = Timing(step_s=5, covers_s=0, interval_s=5)
+    rule = Rule(key="x", title="X", series="lag", says="", above=50, for_s=15)
+    points = [Value(START + timedelta(seconds=5 * n), 60.0) for n in range(4)]
+    assert evaluate(points[:3], rule, moments, points[2].at, firing=False).holds == Holds.CLEAR
+    assert evaluate(points, rule, moments, points[3].at, firing=False).holds == Holds.FIRING
+
+
+samples_with_gaps = st.lists(st.one_of(st.none(), st.floats(0, 100)), min_size=1, max_size=40)
+
+
+@given(samples_with_gaps)
+def test_it_fires_exactly_when_the_duration_is_complete(values: list[float | None]):
+    points = minutes(*values)
+    if not points:
+        return
+    run = 0
+    for index in range(len(values) - 1, -1, -1):
+        value = values[index]
+        if value is not None and value > 80:
+            run = index
+            continue
+        if value is None and index + 1 < len(values) and (index == 0 or values[index - 1] is not None):
+            continue
+        break
+    else:
+        run = next(index for index, value in enumerate(values) if value is not None)
+    newest = max(index for index, value in enumerate(values) if value is not None)
+    beyond = all(value is None or value > 80 for value in values[run : newest + 1]) and values[newest] > 80
+    complete = beyond and newest + 1 - run >= 5
+    assert judge(points) == (Holds.FIRING if complete else Holds.CLEAR)
+
+
+@given(samples_with_gaps, st.booleans(), st.floats(0, 3600))
+def test_a_gap_neither_fires_nor_clears(values: list[float | None], firing: bool, late_s: float):
+    """Whatever is judged fired or cleared has an unbroken run of samples for it, and a fresh newest one."""
+    points = minutes(*values)
+    held = judge(points, firing=firing, late_s=late_s)
+    if held == Holds.UNKNOWN or held == (Holds.FIRING if firing else Holds.CLEAR):
+        return
+    assert late_s <= 300
+    needed_s = RULE.calm_s if firing else RULE.for_s
+    recent = [point for point in points if (points[-1].at - point.at).total_seconds() < needed_s]
+    assert all((RULE.back if firing else RULE.beyond)(point.value) for point in recent)
+    assert all(after.at - before.at <= timedelta(seconds=150) for before, after in pairwise(recent))
+
+
+@given(st.lists(st.floats(70.5, 100), min_size=1, max_size=60))
+def test_flapping_inside_the_band_stays_one_alert(values: list[float]):
+    for newest in range(1, len(values) + 1):
+        assert judge(minutes(*values[:newest]), firing=True) == Holds.FIRING
+
+
+class Heard(list[str]):
+    """What the signals said, in order."""
+
+    def fired(self, alert: Alert, **_: object) -> None:
+        self.append(f"fired {alert.pk}")
+
+    def cleared(self, alert: Alert, **_: object) -> None:
+        self.append(f"cleared {alert.pk}")
+
+
+@pytest.fixture
+def heard():
+    listener = Heard()
+    alert_fired.connect(listener.fired)
+    alert_cleared.connect(listener.cleared)
+    yield listener
+    alert_fired.disconnect(listener.fired)
+    alert_cleared.disconnect(listener.cleared)
+
+
+def watched(*values: float | None, key: Key = KEY, rule: Rule = RULE) -> Watched:
+    return Watched(key=key, rule=rule, timing=MINUTES, unit="%", points=minutes(*values))
+
+
+def at_minute(number: int) -> datetime:
+    return START + timedelta(minutes=number)
+
+
+@pytest.mark.django_db
+def test_an_alert_says_since_when_and_how_much(heard):
+    alerts.update("sandbox", [watched(50, 90, 91, 92, 93, 94)], at_minute(6))
+    alert = Alert.objects.get()
+    assert (alert.started_at, alert.fired_at, alert.value, alert.threshold) == (at_minute(1), at_minute(6), 94, 80)
+    assert alert.sentence == "CPU is at 94 %"
+    assert heard == [f"fired {alert.pk}"]
+
+
+@pytest.mark.django_db
+def test_flapping_is_one_alert_and_clearing_ends_it(heard):
+    for last in (95, 78, 96, 72):
+        alerts.update("sandbox", [watched(90, 90, 90, 90, last if last > 80 else 90, last)], at_minute(6))
+    assert Alert.objects.get().state == AlertState.FIRING
+    alerts.update("sandbox", [watched(90, 90, 90, 90, 90, 60)], at_minute(6))
+    alert = Alert.objects.get()
+    assert (alert.state, alert.cleared_at) == (AlertState.CLEARED, at_minute(6))
+    assert heard == [f"fired {alert.pk}", f"cleared {alert.pk}"]
+
+
+@pytest.mark.django_db
+def test_a_second_firing_after_clearing_is_another_alert():
+    for newest in (95, 60, 95):
+        alerts.update("sandbox", [watched(90, 90, 90, 90, 90, newest)], at_minute(6))
+    assert [alert.state for alert in Alert.objects.order_by("id")] == [AlertState.CLEARED, AlertState.FIRING]
+
+
+@pytest.mark.django_db
+def test_the_same_rule_on_two_nodes_is_two_alerts():
+    nodes = [watched(*[95.0] * 6, key=Key("cache", "cpu", node)) for node in ("one", "two")]
+    alerts.update("sandbox", nodes, at_minute(6))
+    assert sorted(alert.sentence for alert in Alert.objects.all()) == ["CPU is at 95 % (one)", "CPU is at 95 % (two)"]
+
+
+@pytest.mark.django_db
+def test_silence_keeps_an_alert_as_it_is(heard):
+    alerts.update("sandbox", [watched(*[95.0] * 6)], at_minute(6))
+    alerts.update("sandbox", [watched(*[95.0] * 6)], at_minute(60))
+    assert Alert.objects.get().state == AlertState.FIRING
+    assert len(heard) == 1
+
+
+@pytest.mark.django_db
+def test_an_alert_whose_node_is_gone_does_not_fire_for_ever(heard):
+    alerts.update("sandbox", [watched(*[95.0] * 6, key=Key("cache", "cpu", "old"))], at_minute(6))
+    alerts.update("sandbox", [], at_minute(7))
+    assert Alert.objects.get().state == AlertState.CLEARED
+
+
+@pytest.mark.django_db
+def test_another_environments_alerts_are_left_alone():
+    alerts.update("production", [watched(*[95.0] * 6)], at_minute(6))
+    alerts.update("sandbox", [], at_minute(7))
+    assert Alert.objects.get().state == AlertState.FIRING

@@ -1,0 +1,125 @@
+"""Samples: written in bulk, corrected by late points, kept in partitions that come and go, rolled up."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+
+from dashboard import partitions, samples, tasks
+from dashboard.models import FiveMinutes, Hour, Latest, Sample
+from dashboard.partitions import HOURS, SAMPLES
+from dashboard.samples import Key, Value
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def series_id(name: str = "cpu") -> int:
+    key = Key("api", name)
+    return samples.series_of("sandbox", {key: "%"})[key].pk
+
+
+@pytest.mark.django_db
+def test_a_series_is_made_once():
+    assert series_id() == series_id()
+    assert series_id("memory") != series_id()
+
+
+@pytest.mark.django_db
+def test_late_points_correct_and_the_latest_is_the_newest():
+    cpu = series_id()
+    assert samples.write({(cpu, NOON): 50.0, (cpu, NOON + MINUTE): 60.0}, NOON) == 2
+    samples.write({(cpu, NOON): 55.0}, NOON)
+    assert samples.window([cpu], NOON) == {cpu: [Value(NOON, 55.0), Value(NOON + MINUTE, 60.0)]}
+    latest = Latest.objects.get()
+    assert (latest.at, latest.value) == (NOON + MINUTE, 60.0)
+
+
+@pytest.mark.django_db
+def test_points_on_both_sides_of_midnight_find_their_partitions():
+    cpu = series_id()
+    midnight = datetime(2026, 11, 24, tzinfo=UTC)
+    samples.write({(cpu, midnight - MINUTE): 1.0, (cpu, midnight): 2.0}, midnight)
+    assert set(partitions.existing(SAMPLES)) == {"dashboard_sample_20261123", "dashboard_sample_20261124"}
+
+
+@pytest.mark.django_db
+def test_points_that_are_too_old_are_left_out():
+    cpu = series_id()
+    assert samples.write({(cpu, NOON - timedelta(days=15)): 1.0}, NOON) == 0
+    assert partitions.existing(SAMPLES) == {}
+
+
+@pytest.mark.django_db
+def test_a_sparkline_averages_and_keeps_gaps():
+    cpu = series_id()
+    samples.write({(cpu, NOON - MINUTE * n): float(n) for n in (1, 2, 3, 30)}, NOON)
+    line = samples.sparklines([cpu], NOON)[cpu]
+    assert len(line) == 60
+    assert line[-2:] == [2.0, None]
+    assert [index for index, value in enumerate(line) if value is not None] == [49, 58]
+
+
+@pytest.mark.django_db
+def test_rollups_follow_late_points():
+    cpu = series_id()
+    samples.write({(cpu, NOON + MINUTE * n): float(n) for n in range(10)}, NOON)
+    samples.roll_up(NOON + timedelta(hours=1, minutes=1))
+    assert [(row.at, row.value, row.low, row.high, row.samples) for row in FiveMinutes.objects.order_by("at")] == [
+        (NOON, 2.0, 0.0, 4.0, 5),
+        (NOON + 5 * MINUTE, 7.0, 5.0, 9.0, 5),
+    ]
+    samples.write({(cpu, NOON): 100.0}, NOON)
+    samples.roll_up(NOON + timedelta(hours=1, minutes=1))
+    assert Hour.objects.get().high == 100.0
+
+
+@pytest.mark.django_db
+def test_an_unfinished_bin_is_not_rolled_up():
+    cpu = series_id()
+    samples.write({(cpu, NOON): 1.0}, NOON)
+    samples.roll_up(NOON + timedelta(minutes=4))
+    assert not FiveMinutes.objects.exists()
+
+
+@pytest.mark.django_db
+def test_rolling_up_catches_up_after_days_without_it():
+    cpu = series_id()
+    samples.write({(cpu, NOON - timedelta(days=2)): 3.0, (cpu, NOON): 4.0}, NOON)
+    samples.roll_up(NOON + timedelta(hours=2))
+    assert [row.value for row in Hour.objects.order_by("at")] == [3.0, 4.0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_old_partitions_are_dropped_whole_and_only_they():
+    cpu = series_id()
+    samples.write({(cpu, NOON): 1.0, (cpu, NOON - timedelta(days=1)): 2.0}, NOON)
+    day_two_weeks_later = datetime(2026, 12, 7, tzinfo=UTC)
+    assert partitions.drop_old(SAMPLES, day_two_weeks_later) == ["dashboard_sample_20261122"]
+    assert [sample.value for sample in Sample.objects.all()] == [1.0]
+    partitions.drop_old(SAMPLES, NOON + timedelta(days=100))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_partition_left_detached_by_a_killed_worker_is_dropped_by_the_next():
+    partitions.ensure(SAMPLES, [NOON])
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE dashboard_sample DETACH PARTITION dashboard_sample_20261123")
+    assert partitions.drop_old(SAMPLES, NOON + timedelta(days=30)) == ["dashboard_sample_20261123"]
+
+
+def test_months_and_days_end_where_the_next_begins():
+    december = datetime(2026, 12, 1, tzinfo=UTC)
+    assert HOURS.start(NOON) == datetime(2026, 11, 1, tzinfo=UTC)
+    assert HOURS.end(HOURS.start(NOON)) == HOURS.ends("dashboard_hour_202611") == december
+    assert HOURS.end(december) == datetime(2027, 1, 1, tzinfo=UTC)
+    assert SAMPLES.ends("dashboard_sample_20261130") == december
+
+
+@pytest.mark.django_db(transaction=True)
+def test_keeping_samples_makes_partitions_ahead_of_their_day():
+    tasks.keep_samples()
+    today = datetime.now(UTC)
+    names = partitions.existing(SAMPLES)
+    for days in (-1, 0, 1, 3):
+        assert f"dashboard_sample_{today + timedelta(days=days):%Y%m%d}" in names
