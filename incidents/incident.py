@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from dashboard.models import Alert
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.utils import timezone
 
+from dashboard.models import Alert
 from incidents import health
 from incidents.guard import Refused, locked, permit
 from incidents.links import link_alert, link_recent_runs

@@ -16,14 +16,15 @@ from incidents.models import Incident
 from novaops import environment as environments
 from novaops.environment import Environment
 from novaops.runbook.models import Plan, Run
+from novaops.runbook.signals import run_finished
 from tests.incidents.world import all_healthy
 
 
 @pytest.fixture
 def place(db: None) -> Environment:
-    """The environment, all of whose services have been healthy for an hour."""
+    """The environment, all of whose services are healthy."""
     found = environments.default()
-    all_healthy(found, since=timezone.now() - timedelta(hours=1))
+    all_healthy(found)
     return found
 
 
@@ -55,13 +56,12 @@ def make_alert(place: Environment) -> Callable[..., Alert]:
 
 
 @pytest.fixture
-def clear(place: Environment) -> Callable[..., None]:
-    """Clears an alert as the collector does; the service has been healthy since `at`."""
+def clear() -> Callable[..., None]:
+    """Clears an alert as the collector does, at `at`."""
 
     def make(alert: Alert, at: datetime | None = None) -> None:
         alert.state, alert.cleared_at = "cleared", at or timezone.now()
         alert.save()
-        all_healthy(place, since=alert.cleared_at)
         alert_cleared.send(sender=Alert, alert=alert)
 
     return make
@@ -125,8 +125,6 @@ def worked(
     alert_time = timezone.now() - timedelta(minutes=5)
     incident = declare(commander)
     run = make_run(commander, status="succeeded", outcome="All tasks are new.", finished_at=timezone.now())
-    from novaops.runbook.signals import run_finished
-
     run_finished.send(Run, run=run)
     checklist.complete(incident.number, "assess", by=commander)
     decide.message(incident.number, "slack", "We are on it", by=commander, url="https://slack.example/1")

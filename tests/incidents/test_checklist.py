@@ -90,7 +90,9 @@ def test_it_refuses_to_resolve_before_the_services_were_healthy_long_enough(
     assert "only, 10 s are asked for" in reasons(refusal)[0]
 
 
-def test_it_refuses_to_resolve_while_earlier_steps_are_open(declare: Declare, clear: Callable[..., None], commander: User) -> None:
+def test_it_refuses_to_resolve_while_earlier_steps_are_open(
+    declare: Declare, clear: Callable[..., None], commander: User
+) -> None:
     number = declare(commander).number
     clear(Alert.objects.get(), at=timezone.now() - timedelta(minutes=2))
     with pytest.raises(Refused) as refusal:
@@ -160,9 +162,11 @@ def test_a_part_is_ticked_and_unticked(declare: Declare, responder: User) -> Non
         assert (item.done_at is not None) is done
 
 
-def test_a_part_of_another_incident_is_refused(declare: Declare, make_alert: Callable[..., Alert], responder: User) -> None:
+def test_a_part_of_another_incident_is_refused(
+    declare: Declare, make_alert: Callable[..., Alert], responder: User
+) -> None:
     first = declare(responder)
     second = declare(responder, alert=make_alert(service="cache", rule="evictions"), services=("cache",))
     foreign = second.steps.get(key="assess").items.all()[0]
     with pytest.raises(Refused, match="does not belong"):
-        checklist.tick(first.number, foreign.pk, True, by=responder)
+        checklist.tick(first.number, foreign.pk, done=True, by=responder)

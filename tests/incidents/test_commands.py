@@ -21,7 +21,9 @@ def test_it_understands(text: str, command: Command) -> None:
     assert parse(text) == command
 
 
-@pytest.mark.parametrize("text", ["/sev", "/sev 5", "/sev twelve", "/role", "/role commander", "/note", "/delete all", "/"])
+@pytest.mark.parametrize(
+    "text", ["/sev", "/sev 5", "/sev twelve", "/role", "/role commander", "/note", "/delete all", "/"]
+)
 def test_it_says_what_it_does_not_understand(text: str) -> None:
     found = parse(text)
     assert isinstance(found, Unknown)

@@ -11,7 +11,9 @@ from incidents.steps import STEPS, StepKey
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 PROOF = Evidence(kind="note", at=NOW, text="proof")
 NOTHING = Facts(now=NOW, services=(), severity="", commander="")
-API = ServiceHealth(kind="api", title="API server", healthy=True, word="Healthy", since=NOW - timedelta(hours=1), why="")
+API = ServiceHealth(
+    kind="api", title="API server", healthy=True, word="Healthy", since=NOW - timedelta(hours=1), why=""
+)
 
 
 def sentences(step: StepKey, facts: Facts) -> list[str]:

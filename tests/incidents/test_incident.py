@@ -28,13 +28,17 @@ def told(incident: Incident) -> list[str]:
     return list(incident.timeline.values_list("text", flat=True))
 
 
-def test_it_declares_from_an_alert_and_fills_detect(declare: Declare, make_alert: Callable[..., Alert], commander: User) -> None:
+def test_it_declares_from_an_alert_and_fills_detect(
+    declare: Declare, make_alert: Callable[..., Alert], commander: User
+) -> None:
     alert = make_alert()
     incident = declare(commander, alert=alert)
     assert (incident.number, incident.started_at, incident.detected_at) == (1, alert.started_at, alert.fired_at)
     assert incident.commander == commander
     states = {step.key: step.state for step in incident.steps.all()}
-    assert states == {"detect": "done"} | dict.fromkeys(["assess", "communicate", "mitigate", "resolve", "postmortem"], "open")
+    assert states == {"detect": "done"} | dict.fromkeys(
+        ["assess", "communicate", "mitigate", "resolve", "postmortem"], "open"
+    )
     assert incident.steps.get(key="detect").evidence[0]["text"] == f"{alert.title}: {alert.sentence}"
     assert f"High CPU fired: {alert.sentence}" in told(incident)
     entry = last_entry()
@@ -113,7 +117,9 @@ def test_it_lets_nobody_declare_who_may_not_join(
     assert not Entry.objects.filter(verb="incident.declared").exists()
 
 
-def test_a_responder_writes_notes_and_joins_but_does_not_command(declare: Declare, responder: User, commander: User) -> None:
+def test_a_responder_writes_notes_and_joins_but_does_not_command(
+    declare: Declare, responder: User, commander: User
+) -> None:
     number = declare(responder).number
     decide.note(number, "Looking at the logs", by=responder)
     decide.set_role(number, "responder", responder, by=responder)
@@ -127,7 +133,9 @@ def test_a_responder_writes_notes_and_joins_but_does_not_command(declare: Declar
             decision()
 
 
-def test_command_is_taken_handed_over_and_told(declare: Declare, responder: User, commander: User, commander2: User) -> None:
+def test_command_is_taken_handed_over_and_told(
+    declare: Declare, responder: User, commander: User, commander2: User
+) -> None:
     number = declare(responder).number
     decide.set_commander(number, commander, by=commander)
     incident = decide.set_commander(number, commander2, by=commander)
@@ -201,7 +209,9 @@ def test_a_star_comes_and_goes(declare: Declare, responder: User) -> None:
 
 
 @pytest.mark.parametrize("change", [{"text": "Rewritten"}, {"at": timezone.now()}, {"kind": "state"}])
-def test_postgresql_refuses_to_rewrite_the_timeline(declare: Declare, responder: User, change: dict[str, object]) -> None:
+def test_postgresql_refuses_to_rewrite_the_timeline(
+    declare: Declare, responder: User, change: dict[str, object]
+) -> None:
     incident = declare(responder)
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         incident.timeline.update(**change)
@@ -222,7 +232,9 @@ def test_a_follow_up_is_written_down_and_finished(declare: Declare, responder: U
     assert (follow_up.state, follow_up.created_by) == ("done", responder)
 
 
-def test_nothing_changes_without_its_audit_entry(declare: Declare, commander: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_changes_without_its_audit_entry(
+    declare: Declare, commander: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     incident = declare(commander)
 
     def refuse(*args: object, **kwargs: object) -> None:
