@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from dashboard.models import Alert
-from incidents import checklist, commands
+from incidents import checklist, commands, declaring
 from incidents import incident as decide
 from incidents.forms import DeclareForm, FollowUpForm
 from incidents.guard import Refused, where
@@ -64,8 +64,8 @@ def new(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _new_page(request, form)
     try:
-        declared = decide.declare(_declaration(form), by=user_of(request), anyway=form.cleaned_data["anyway"])
-    except decide.Covered as refusal:
+        declared = declaring.declare(_declaration(form), by=user_of(request), anyway=form.cleaned_data["anyway"])
+    except declaring.Covered as refusal:
         return _new_page(request, form, covered=refusal.incident)
     except Refused as refusal:
         form.add_error(None, refusal.sentence)
@@ -100,9 +100,9 @@ def _proposal(place: environments.Environment, asked: str) -> dict[str, Any]:
     }
 
 
-def _declaration(form: DeclareForm) -> decide.Declaration:
+def _declaration(form: DeclareForm) -> declaring.Declaration:
     said = form.cleaned_data
-    return decide.Declaration(
+    return declaring.Declaration(
         environment=_environment(said["environment"]),
         title=said["title"],
         severity=said["severity"],

@@ -1,6 +1,8 @@
 """Loads the facts of a post-mortem from the rows of the incident, its alerts, runs, samples and audit entries."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Avg, Count, Max, Min, Sum
 from django.utils import timezone
@@ -170,7 +172,7 @@ def _figures(incident: Incident, until: datetime) -> tuple[Figure, ...]:
     declared = _declared(incident)
     figures = []
     for row in totals:
-        one = known[row.pop("series_id")]
+        one = known[row["series_id"]]
         figures.append(_figure(one, declared.get((one.service, one.name)), row))
     return tuple(sorted(figures, key=lambda figure: (figure.service, figure.series)))
 
@@ -180,7 +182,7 @@ def _declared(incident: Incident) -> dict[tuple[str, str], Declared]:
     return {(kind, one.name): one for kind, service in services.items() for one in service.series_in(place)}
 
 
-def _figure(series: Series, known: Declared | None, numbers: dict[str, float]) -> Figure:
+def _figure(series: Series, known: Declared | None, numbers: Mapping[str, Any]) -> Figure:
     return Figure(
         service=_title(series.service),
         series=f"{series.name} {series.resource}".rstrip(),

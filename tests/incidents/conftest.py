@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from dashboard.models import Alert
 from dashboard.signals import alert_cleared
-from incidents import checklist
+from incidents import checklist, declaring
 from incidents import incident as decide
 from incidents.models import Incident
 from novaops import environment as environments
@@ -112,7 +112,7 @@ def declare(place: Environment, make_alert: Callable[..., Alert]) -> Callable[..
         }
         if values["alert"] is None:
             values.setdefault("report", "A merchant cannot log in")
-        return decide.declare(decide.Declaration(**values), by=by)
+        return declaring.declare(declaring.Declaration(**values), by=by)
 
     return make
 

@@ -10,8 +10,9 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from dashboard.models import Alert
+from incidents import declaring
 from incidents import incident as decide
-from incidents.guard import Refused
+from incidents.guard import Refused, where
 from incidents.models import FollowUp, Incident, TimelineEntry
 from novaops.audit.models import Entry
 from novaops.runbook.models import Run
@@ -78,10 +79,10 @@ def test_numbers_follow_each_other(declare: Declare, make_alert: Callable[..., A
 def test_a_second_incident_for_the_same_alert_is_never_opened(declare: Declare, commander: User) -> None:
     first = declare(commander)
     alert = Alert.objects.get()
-    with pytest.raises(decide.Covered) as refusal:
-        decide.declare(
-            decide.Declaration(
-                environment=decide_place(first), title="Again", severity="SEV2", services=("cache",), alert=alert
+    with pytest.raises(declaring.Covered) as refusal:
+        declaring.declare(
+            declaring.Declaration(
+                environment=where(first), title="Again", severity="SEV2", services=("cache",), alert=alert
             ),
             by=commander,
             anyway=True,
@@ -90,21 +91,15 @@ def test_a_second_incident_for_the_same_alert_is_never_opened(declare: Declare, 
     assert Incident.objects.count() == 1
 
 
-def decide_place(incident: Incident):  # type: ignore[no-untyped-def]
-    from incidents.guard import where
-
-    return where(incident)
-
-
 def test_an_open_incident_of_the_same_service_is_offered_first(declare: Declare, commander: User) -> None:
     first = declare(commander)
-    with pytest.raises(decide.Covered) as refusal:
+    with pytest.raises(declaring.Covered) as refusal:
         declare(commander, alert=None)
     assert refusal.value.incident == first
-    declaration = decide.Declaration(
-        environment=decide_place(first), title="Other", severity="SEV3", services=("api",), report="Another thing"
+    declaration = declaring.Declaration(
+        environment=where(first), title="Other", severity="SEV3", services=("api",), report="Another thing"
     )
-    assert decide.declare(declaration, by=commander, anyway=True).number == 2
+    assert declaring.declare(declaration, by=commander, anyway=True).number == 2
 
 
 @pytest.mark.parametrize("role", ["viewer", "admin"])
