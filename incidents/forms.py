@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from dashboard.models import Alert
 from django import forms
 from django.contrib.auth.models import User
 
+from dashboard.models import Alert
+from dashboard.services.base import services
 from incidents.incident import CHANNELS
 from incidents.models import FollowUp, Incident
 from incidents.postmortem.render import MAX_BYTES
@@ -14,8 +15,10 @@ from incidents.steps import StepKey
 from novaops import environment
 from novaops.environment import SERVICE_KINDS
 
-SERVICE_TITLES = {"api": "API server", "database": "Database", "cache": "Redis", "events": "Event processor"}
-SERVICE_CHOICES = [(kind, SERVICE_TITLES[kind]) for kind in SERVICE_KINDS]
+
+def service_choices() -> list[tuple[str, str]]:
+    """The services of Nova, by the names that the tiles have."""
+    return [(kind, services[kind].title) for kind in SERVICE_KINDS]
 
 
 class MomentField(forms.DateTimeField):
@@ -31,7 +34,10 @@ class DeclareForm(forms.Form):
 
     environment = forms.ChoiceField(widget=forms.HiddenInput)
     alert = forms.ModelChoiceField(
-        Alert.objects.none(), required=False, label="Because of", empty_label="What a person saw (say it below)"
+        queryset=Alert.objects.none(),
+        required=False,
+        label="Because of",
+        empty_label="What a person saw (say it below)",
     )
     title = forms.CharField(max_length=200, help_text="What is wrong, as a customer would say it.")
     severity = forms.ChoiceField(
@@ -40,7 +46,7 @@ class DeclareForm(forms.Form):
         help_text="When unsure, the higher one.",
     )
     services = forms.MultipleChoiceField(
-        widget=forms.CheckboxSelectMultiple, choices=SERVICE_CHOICES, label="Affected services"
+        widget=forms.CheckboxSelectMultiple, choices=service_choices, label="Affected services"
     )
     impact = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}), help_text="Who notices what.")
     report = forms.CharField(
@@ -64,7 +70,7 @@ class AffectedForm(forms.Form):
     """Sets what is affected and how; the verdict is attached by itself."""
 
     services = forms.MultipleChoiceField(
-        widget=forms.CheckboxSelectMultiple, choices=SERVICE_CHOICES, label="Affected services"
+        widget=forms.CheckboxSelectMultiple, choices=service_choices, label="Affected services"
     )
     impact = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}), help_text="Who notices what.")
 

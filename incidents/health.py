@@ -1,11 +1,20 @@
-"""The live state of affected services, as the overview shows it."""
+"""The live state of affected services, as the overview shows it, and since when they have been well."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Max
+from django.utils import timezone
 
 from dashboard import overview
+from dashboard.models import Alert
 from dashboard.status import State
 from incidents.evidence import ServiceHealth
 from incidents.models import Incident
 from incidents.timeline import Kind, append
 from novaops.environment import Environment
+
+# A service without an alert for this long is simply healthy; further back nobody looks.
+LOOK_BACK = timedelta(days=1)
 
 
 def read(environment: Environment, services: tuple[str, ...]) -> tuple[ServiceHealth, ...]:
@@ -14,18 +23,28 @@ def read(environment: Environment, services: tuple[str, ...]) -> tuple[ServiceHe
 
 
 def of(shown: overview.Overview, services: tuple[str, ...]) -> tuple[ServiceHealth, ...]:
+    """The health of these services in a snapshot; a healthy one is so since its last alert cleared."""
+    calm = _calm_since(shown.environment, services)
     return tuple(
         ServiceHealth(
             kind=tile.kind,
             title=tile.title,
             healthy=tile.state == State.OK,
             word=tile.state.word,
-            since=tile.since,
+            since=calm.get(tile.kind) if tile.state == State.OK else tile.since,
             why=tile.why,
         )
         for tile in shown.tiles
         if tile.kind in services
     )
+
+
+def _calm_since(environment: Environment, services: tuple[str, ...]) -> dict[str, datetime]:
+    """When the last alert of each service cleared, where one did lately."""
+    recent = Alert.objects.filter(
+        environment=environment.name, service__in=services, cleared_at__gte=timezone.now() - LOOK_BACK
+    )
+    return dict(recent.order_by().values_list("service").annotate(Max("cleared_at")))
 
 
 def attach_snapshot(incident: Incident, environment: Environment) -> None:

@@ -67,7 +67,16 @@ def _reached_at(run: Run, status: RunStatus) -> datetime | None:
     return run.started_at if status == RunStatus.RUNNING else run.created_at if status != RunStatus.UNKNOWN else None
 
 
-def link_recent_runs(incident: Incident) -> None:
+def link_what_is_there(incident: Incident) -> None:
+    """Tie what already is on the affected services: alerts that fire, and runs."""
+    for alert in Alert.objects.filter(
+        environment=incident.environment, service__in=incident.services, cleared_at=None
+    ).order_by("fired_at"):
+        link_alert(incident, alert)
+    _link_recent_runs(incident)
+
+
+def _link_recent_runs(incident: Incident) -> None:
     """Tie the runs that were on the affected services when, or after, the incident began."""
     runs = Run.objects.filter(environment=incident.environment, service__in=incident.services)
     running = runs.filter(status__in=ACTIVE)

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from dashboard.context_processors import ON_REQUEST
 from incidents.forms import FollowUpForm, of_step
 from incidents.guard import Refused, where
 from incidents.models import Incident
@@ -60,6 +61,8 @@ def refused(request: HttpRequest, number: int, refusal: Refused, key: str = "") 
 def room_context(request: HttpRequest, incident: Incident) -> dict[str, Any]:
     """The context of the room's templates."""
     room = build(incident, where(incident), user_of(request))
+    # The bar of the page shows the same snapshot, without reading it again.
+    setattr(request, ON_REQUEST, room.shown)
     return {"incident": incident, "room": room, "typed": {}, "key": uuid.uuid4(), "follow_up_form": FollowUpForm()}
 
 

@@ -57,6 +57,7 @@ class Room:
     environment: Environment
     steps: list[StepView]
     entries: list[TimelineEntry]
+    shown: overview.Overview
     older: bool
     roles: list[Role]
     follow_ups: list[FollowUp]
@@ -74,9 +75,9 @@ class Room:
         return sum(not step.row.is_open for step in self.steps)
 
 
-def revision(incident: Incident) -> str:
+def revision(incident: Incident, environment: Environment) -> str:
     """Moves on with the incident and with the overview of its environment; empty where either is not known."""
-    own, shown = live.revision(f"incident:{incident.number}"), live.revision(f"overview:{incident.environment}")
+    own, shown = live.revision(f"incident:{incident.number}"), overview.revision(environment)
     return f"{own}.{shown}" if own and shown else ""
 
 
@@ -86,7 +87,7 @@ def find(number: int) -> QuerySet[Incident]:
 
 def build(incident: Incident, environment: Environment, user: User) -> Room:
     """The room as this user sees it now."""
-    rev = revision(incident)
+    rev = revision(incident, environment)
     shown = overview.build(environment)
     live_now = health.of(shown, tuple(incident.services))
     facts = loader.load(incident, environment, live_now)
@@ -98,6 +99,7 @@ def build(incident: Incident, environment: Environment, user: User) -> Room:
         environment=environment,
         steps=steps(incident, facts),
         entries=newest[:MOST_ENTRIES],
+        shown=shown,
         older=len(newest) > MOST_ENTRIES,
         roles=list(incident.roles.filter(until=None).select_related("user")),
         follow_ups=list(incident.follow_ups.select_related("owner")),

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from dashboard.models import Alert
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import Count, Q
@@ -11,10 +10,11 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from incidents import checklist, commands
+from dashboard.models import Alert
+from incidents import checklist, commands, declaring
 from incidents import incident as decide
 from incidents.forms import DeclareForm, FollowUpForm
-from incidents.guard import Refused
+from incidents.guard import Refused, where
 from incidents.models import ChecklistStep, Incident, Role
 from incidents.pages import form_key, incident_of, room_context, shows_refusal, user_of
 from incidents.room import revision
@@ -64,8 +64,8 @@ def new(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _new_page(request, form)
     try:
-        declared = decide.declare(_declaration(form), by=user_of(request), anyway=form.cleaned_data["anyway"])
-    except decide.Covered as refusal:
+        declared = declaring.declare(_declaration(form), by=user_of(request), anyway=form.cleaned_data["anyway"])
+    except declaring.Covered as refusal:
         return _new_page(request, form, covered=refusal.incident)
     except Refused as refusal:
         form.add_error(None, refusal.sentence)
@@ -100,9 +100,9 @@ def _proposal(place: environments.Environment, asked: str) -> dict[str, Any]:
     }
 
 
-def _declaration(form: DeclareForm) -> decide.Declaration:
+def _declaration(form: DeclareForm) -> declaring.Declaration:
     said = form.cleaned_data
-    return decide.Declaration(
+    return declaring.Declaration(
         environment=_environment(said["environment"]),
         title=said["title"],
         severity=said["severity"],
@@ -127,7 +127,7 @@ def room(request: HttpRequest, number: int) -> HttpResponse:
     """The room that a commander keeps open; its polled part is the same template."""
     incident = incident_of(number)
     polled = bool(request.htmx)  # type: ignore[attr-defined]
-    if polled and (same := live.unchanged(request, revision(incident))):
+    if polled and (same := live.unchanged(request, revision(incident, where(incident)))):
         return same
     context = room_context(request, incident)
     return render(request, "incidents/_live.html" if polled else "incidents/room.html", context)

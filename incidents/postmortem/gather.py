@@ -1,14 +1,19 @@
 """Loads the facts of a post-mortem from the rows of the incident, its alerts, runs, samples and audit entries."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
-from dashboard.models import Alert, Sample, Series
 from django.db.models import Avg, Count, Max, Min, Sum
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 import novaops
+from dashboard.models import Alert, Sample, Series
+from dashboard.services.base import Series as Declared
+from dashboard.services.base import services
 from incidents.checklist import spent
+from incidents.guard import where
 from incidents.measures import measures
 from incidents.models import FollowUp, Incident, Link, TimelineEntry
 from incidents.postmortem.story import (
@@ -27,7 +32,6 @@ from novaops.runbook.models import Run
 
 MOST_LINES = 500
 BEFORE = timedelta(hours=1)
-TITLES = {"api": "API server", "database": "Database", "cache": "Redis", "events": "Event processor"}
 
 
 def gather(incident: Incident, *, base_url: str) -> Story:
@@ -47,7 +51,7 @@ def gather(incident: Incident, *, base_url: str) -> Story:
         severity_meaning=incident.grade.meaning,
         state=incident.state,
         environment=incident.environment,
-        services=tuple(TITLES.get(service, service) for service in incident.services),
+        services=tuple(_title(service) for service in incident.services),
         impact=incident.impact,
         commander=incident.commander.get_username() if incident.commander else "",
         participants=_participants(incident),
@@ -70,6 +74,10 @@ def gather(incident: Incident, *, base_url: str) -> Story:
     )
 
 
+def _title(kind: str) -> str:
+    return services[kind].title if kind in services else kind
+
+
 def _participants(incident: Incident) -> tuple[str, ...]:
     wrote = incident.timeline.filter(author__isnull=False).order_by("author__username")
     held = incident.roles.order_by("user__username")
@@ -80,7 +88,7 @@ def _participants(incident: Incident) -> tuple[str, ...]:
 def _alert(alert: Alert) -> AlertFact:
     return AlertFact(
         title=alert.title,
-        service=TITLES.get(alert.service, alert.service),
+        service=_title(alert.service),
         source=alert.source,
         sentence=alert.sentence,
         started_at=alert.started_at,
@@ -161,13 +169,22 @@ def _figures(incident: Incident, until: datetime) -> tuple[Figure, ...]:
         .values("series_id")
         .annotate(low=Min("value"), average=Avg("value"), high=Max("value"), total=Sum("value"), samples=Count("value"))
     )
-    figures = [_figure(known[row.pop("series_id")], row) for row in totals]
+    declared = _declared(incident)
+    figures = []
+    for row in totals:
+        one = known[row["series_id"]]
+        figures.append(_figure(one, declared.get((one.service, one.name)), row))
     return tuple(sorted(figures, key=lambda figure: (figure.service, figure.series)))
 
 
-def _figure(series: Series, numbers: dict[str, float]) -> Figure:
+def _declared(incident: Incident) -> dict[tuple[str, str], Declared]:
+    place = where(incident)
+    return {(kind, one.name): one for kind, service in services.items() for one in service.series_in(place)}
+
+
+def _figure(series: Series, known: Declared | None, numbers: Mapping[str, Any]) -> Figure:
     return Figure(
-        service=TITLES.get(series.service, series.service),
+        service=_title(series.service),
         series=f"{series.name} {series.resource}".rstrip(),
         unit=series.unit,
         low=numbers["low"],
@@ -175,7 +192,8 @@ def _figure(series: Series, numbers: dict[str, float]) -> Figure:
         high=numbers["high"],
         total=numbers["total"],
         samples=int(numbers["samples"]),
-        source=f"series {series.service}/{series.name}",
+        source=(known.metric or known.source) if known else series.service,
+        counts=known is not None and known.statistic == "Sum",
     )
 
 

@@ -41,17 +41,12 @@ def _series(story: Story) -> str:
             _with_unit(figure.low, figure),
             _with_unit(figure.average, figure),
             f"**{_with_unit(figure.high, figure)}**",
-            _with_unit(figure.total, figure) if countable(figure) else "",
+            _with_unit(figure.total, figure) if figure.counts else "",
             f"{figure.samples} samples, {inline(figure.source)}",
         ]
         for figure in story.figures
     ]
     return table(["Service", "Series", "Lowest", "Average", "Peak", "Sum", "Source"], rows)
-
-
-def countable(figure: Figure) -> bool:
-    """Whether adding the samples means something: counts per period, not levels or percentages."""
-    return figure.unit.lower() in ("requests", "keys", "errors", "events", "count")
 
 
 def _with_unit(value: float, figure: Figure) -> str:

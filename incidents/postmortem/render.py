@@ -16,7 +16,7 @@ MARKER = re.compile(r"^<!-- nova:[a-z]+ [^\n]*-->[ \t]*$", re.MULTILINE)
 parser = MarkdownIt("js-default", {"html": False, "linkify": False}).disable("image")
 cleaner = nh3.Cleaner(
     tags=TAGS,
-    attributes={"a": {"href"}, "ol": {"start"}},
+    attributes={"*": set(), "a": {"href"}, "ol": {"start"}},
     url_schemes={"http", "https", "mailto"},
     link_rel="noopener noreferrer nofollow",
 )

@@ -60,7 +60,7 @@ class StepFact:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """What the samples of one series were between the start and the end; `source` says where they came from."""
+    """The samples of one series between start and end, and their source. `counts`: adding them up means something."""
 
     service: str
     series: str
@@ -71,6 +71,7 @@ class Figure:
     total: float
     samples: int
     source: str
+    counts: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,163 @@
+"""Declaring an incident: from an alert or from what a person saw, once for each cause."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.utils import timezone
+
+from dashboard.models import Alert
+from incidents import health
+from incidents.evidence import Evidence
+from incidents.guard import Refused, permit
+from incidents.links import link_alert, link_what_is_there
+from incidents.models import ChecklistItem, ChecklistStep, Incident
+from incidents.severity import SEVERITIES
+from incidents.steps import STEPS, StepKey, filled
+from incidents.timeline import Kind, append, publish
+from novaops.access.policy import Verb, can
+from novaops.audit import chain
+from novaops.environment import SERVICE_KINDS, Environment
+
+# Any constant works: it only has to be the same for everybody who declares.
+DECLARE_LOCK = 7_340_112
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """What a person (or an alert) says when declaring; `report` is a person's own observation."""
+
+    environment: Environment
+    title: str
+    severity: str
+    services: tuple[str, ...]
+    impact: str = ""
+    started_at: datetime | None = None
+    report: str = ""
+    alert: Alert | None = None
+
+    @property
+    def dedup_key(self) -> str:
+        return self.alert.dedup_key if self.alert else ""
+
+
+class Covered(Refused):
+    """An open incident already covers what was to be declared."""
+
+    def __init__(self, incident: Incident) -> None:
+        super().__init__(f"{incident.name} is open for this: {incident.title}")
+        self.incident = incident
+
+
+def covering(environment: str, services: tuple[str, ...], dedup_key: str = "") -> Incident | None:
+    """The open incident of the same cause, else the newest one that affects one of the services."""
+    open_here = Incident.objects.filter(environment=environment, state=Incident.State.OPEN)
+    same = open_here.filter(dedup_key=dedup_key).first() if dedup_key else None
+    return same or open_here.filter(services__overlap=list(services)).first()
+
+
+@transaction.atomic
+def declare(declaration: Declaration, *, by: User | None, anyway: bool = False, via: str = "page") -> Incident:
+    """Open an incident with its checklist; an alert fills Detect with its evidence.
+
+    Raises Covered where an open incident has the same cause, and unless `anyway` where one affects the same service.
+    """
+    permit(by, Verb.JOIN, declaration.environment)
+    _check(declaration)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DECLARE_LOCK])
+    there = covering(declaration.environment.name, declaration.services, declaration.dedup_key)
+    if there and (not anyway or (there.dedup_key and there.dedup_key == declaration.dedup_key)):
+        raise Covered(there)
+    incident = _opened(declaration, by)
+    _lay_checklist(incident, declaration.environment)
+    _tell_opening(incident, declaration, by)
+    publish(incident)
+    detail = {
+        "severity": incident.severity,
+        "services": incident.services,
+        "alert": getattr(declaration.alert, "pk", None),
+    }
+    chain.record(
+        "incident.declared",
+        by=by,
+        subject=str(incident),
+        environment=incident.environment,
+        incident=incident.number,
+        via=via,
+        detail=detail,
+    )
+    return incident
+
+
+def _check(declaration: Declaration) -> None:
+    if declaration.severity not in SEVERITIES:
+        raise Refused("Choose a severity by its definition.")
+    if set(declaration.services) - set(SERVICE_KINDS):
+        raise Refused("Choose from the services of the environment.")
+    if not declaration.alert and not declaration.report.strip():
+        raise Refused("Say what was seen: without an alert, the report is what detects the incident.")
+    if declaration.started_at and declaration.started_at > timezone.now() + timedelta(minutes=1):
+        raise Refused("The start lies in the future: give the time in UTC.")
+
+
+def _opened(declaration: Declaration, by: User | None) -> Incident:
+    now, alert = timezone.now(), declaration.alert
+    newest = Incident.objects.order_by("-number").values_list("number", flat=True).first() or 0
+    return Incident.objects.create(
+        number=newest + 1,
+        environment=declaration.environment.name,
+        title=" ".join(declaration.title.split())[:200],
+        severity=declaration.severity,
+        services=list(declaration.services),
+        impact=declaration.impact,
+        dedup_key=declaration.dedup_key,
+        commander=by if by and can(by, Verb.COMMAND, declaration.environment).allowed else None,
+        declared_by=by,
+        declared_at=now,
+        started_at=declaration.started_at or (alert.started_at if alert else now),
+        detected_at=alert.fired_at if alert else now,
+        acknowledged_at=now if by else None,
+    )
+
+
+def _lay_checklist(incident: Incident, environment: Environment) -> None:
+    rows = ChecklistStep.objects.bulk_create(
+        ChecklistStep(incident=incident, key=step.key, position=position, words=filled(step.words, environment))
+        for position, step in enumerate(STEPS, 1)
+    )
+    ChecklistItem.objects.bulk_create(
+        ChecklistItem(step=row, position=position, text=filled(text, environment))
+        for row, step in zip(rows, STEPS, strict=True)
+        for position, text in enumerate(step.items, 1)
+    )
+
+
+def _tell_opening(incident: Incident, declaration: Declaration, by: User | None) -> None:
+    if declaration.alert:
+        link_alert(incident, declaration.alert)
+    if declaration.report.strip():
+        append(incident, Kind.NOTE, declaration.report.strip(), by=by, data={"report": True}, starred=True)
+    append(incident, Kind.STATE, f"Declared as {incident.severity}", by=by, starred=True)
+    if incident.commander:
+        append(incident, Kind.ROLE, f"{incident.commander} took command", by=by, data={"role": "commander"})
+    health.attach_snapshot(incident, declaration.environment)
+    link_what_is_there(incident)
+    piece = Evidence(
+        kind="alert" if declaration.alert else "report",
+        at=incident.detected_at or incident.declared_at,
+        text=_detected_by(declaration),
+    )
+    incident.steps.filter(key=StepKey.DETECT).update(
+        state=ChecklistStep.State.DONE,
+        done_at=incident.declared_at,
+        done_by=by,
+        evidence=[piece.as_json()],
+    )
+
+
+def _detected_by(declaration: Declaration) -> str:
+    return (
+        f"{declaration.alert.title}: {declaration.alert.sentence}" if declaration.alert else declaration.report.strip()
+    )
