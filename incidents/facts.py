@@ -1,9 +1,9 @@
 """Loads what the evidence of an incident is read from: a fixed number of queries, whatever its size."""
 
-from dashboard.models import Alert
 from django.db.models import Q
 from django.utils import timezone
 
+from dashboard.models import Alert
 from incidents import health
 from incidents.evidence import Evidence, Facts, ServiceHealth
 from incidents.models import ChecklistStep, Incident, Link, Postmortem, TimelineEntry

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from dashboard.models import Alert
-from dashboard.signals import alert_cleared, alert_fired
 from django.db.models import Q, QuerySet
 
+from dashboard.models import Alert
+from dashboard.signals import alert_cleared, alert_fired
 from incidents.links import link_alert, link_run, tell_cleared
 from incidents.models import Incident, Link
 from novaops import live

@@ -1,8 +1,8 @@
 """The open incident as every page shows it: one line under the bar, and on the overview."""
 
-from dashboard.overview import IncidentStrip
 from django.utils import timezone
 
+from dashboard.overview import IncidentStrip
 from incidents.models import ChecklistStep, Incident
 from incidents.steps import STEP, STEPS
 from novaops.environment import Environment

@@ -33,3 +33,10 @@ def refuse_unless(user: User | AnonymousUser, verb: Verb) -> None:
     verdict = can(user, verb)
     if not verdict:
         raise PermissionDenied(verdict.sentence)
+
+
+def user_of(request: HttpRequest) -> User:
+    """The signed-in user. Raises PermissionDenied where nobody is signed in."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied("Sign in first.")
+    return request.user

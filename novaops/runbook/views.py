@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
@@ -12,7 +11,7 @@ from django_htmx.http import HttpResponseStopPolling
 
 from novaops import environment as environments
 from novaops import live
-from novaops.access.decorators import requires
+from novaops.access.decorators import requires, user_of
 from novaops.access.policy import Verb, can
 from novaops.runbook import doorbell, offers, planning, requests
 from novaops.runbook.action import Action
@@ -28,7 +27,7 @@ RUNS_A_PAGE = 25
 def catalogue(request: HttpRequest) -> HttpResponse:
     """Every action, by service, as this user may use it in the environment."""
     environment = _environment(request)
-    groups = {kind: offers.of_service(_user(request), kind, environment) for kind in environments.SERVICE_KINDS}
+    groups = {kind: offers.of_service(user_of(request), kind, environment) for kind in environments.SERVICE_KINDS}
     return render(request, "runbook/catalogue.html", {"environment": environment, "groups": groups})
 
 
@@ -61,7 +60,7 @@ def plan(request: HttpRequest, key: str) -> HttpResponse:
             where["environment"],
             where["target"],
             params.cleaned_data,
-            by=_user(request),
+            by=user_of(request),
             incident=where["incident"],
         )
     except planning.Invalid as failure:
@@ -91,7 +90,7 @@ def confirm(request: HttpRequest, pk: UUID) -> HttpResponse:
         return render(request, "runbook/preview.html", _preview_context(request, found, form))
     try:
         reason = form.cleaned_data["reason"]
-        run = requests.request(found, by=_user(request), reason=reason, idempotency_key=f"plan:{found.pk}")
+        run = requests.request(found, by=user_of(request), reason=reason, idempotency_key=f"plan:{found.pk}")
     except requests.NotStarted as refusal:
         form.add_error(None, str(refusal))
         context = _preview_context(request, found, form) | {"in_the_way": refusal.run}
@@ -133,7 +132,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask that no further step of the run is begun."""
     found = get_object_or_404(Run, pk=pk)
     try:
-        requests.cancel(found, by=_user(request))
+        requests.cancel(found, by=user_of(request))
     except requests.NotStarted as refusal:
         return _run_page(request, found, str(refusal))
     return redirect(found)
@@ -145,7 +144,7 @@ def check(request: HttpRequest, pk: int) -> HttpResponse:
     """Let a worker look once more for an effect whose outcome is unknown."""
     found = get_object_or_404(Run, pk=pk)
     try:
-        requests.check(found, by=_user(request))
+        requests.check(found, by=user_of(request))
     except requests.NotStarted as refusal:
         return _run_page(request, found, str(refusal))
     return redirect(found)
@@ -158,7 +157,7 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(Run, pk=pk)
     happened = request.POST.get("happened") == "yes"
     try:
-        requests.decide(found, happened=happened, by=_user(request), reason=request.POST.get("reason", ""))
+        requests.decide(found, happened=happened, by=user_of(request), reason=request.POST.get("reason", ""))
     except requests.NotStarted as refusal:
         return _run_page(request, found, str(refusal))
     return redirect(found)
@@ -174,8 +173,8 @@ def _run_context(request: HttpRequest, found: Run) -> dict[str, Any]:
     return {
         "run": found,
         "steps": list(found.steps.prefetch_related("calls")),
-        "can_cancel": can(_user(request), action.risk.verb if action else Verb.COMMAND, environment),
-        "can_decide": can(_user(request), Verb.COMMAND, environment),
+        "can_cancel": can(user_of(request), action.risk.verb if action else Verb.COMMAND, environment),
+        "can_decide": can(user_of(request), Verb.COMMAND, environment),
     }
 
 
@@ -185,7 +184,7 @@ def _preview_context(request: HttpRequest, found: Plan, form: ConfirmForm) -> di
         "plan": found,
         "action": action,
         "form": form,
-        "can_confirm": can(_user(request), action.risk.verb, environments.get(found.environment)),
+        "can_confirm": can(user_of(request), action.risk.verb, environments.get(found.environment)),
         "earlier": Run.objects.filter(plan=found).first(),
     }
 
@@ -207,9 +206,3 @@ def _environment(request: HttpRequest) -> environments.Environment:
     if found is None:
         raise Http404(f"There is no environment {asked!r}.")
     return found
-
-
-def _user(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):
-        raise Http404
-    return request.user

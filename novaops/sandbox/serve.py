@@ -32,7 +32,7 @@ class QuietHandler(MotoRequestHandler):  # type: ignore[misc]
 
 def application() -> Any:
     """Everything on one port: AWS at the root, the rest under prefixes."""
-    mounts = {
+    mounts: dict[str, Any] = {
         addresses.CONTROL_PREFIX: control.app(),
         addresses.RPC_PREFIX: rpc.rpc_app("primary"),
         addresses.RPC_BACKUP_PREFIX: rpc.rpc_app("backup"),

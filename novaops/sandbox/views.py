@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from novaops.access.decorators import requires
+from novaops.access.decorators import requires, user_of
 from novaops.access.policy import Verb, can
 from novaops.audit import chain
 from novaops.sandbox import steering
@@ -61,7 +61,7 @@ def _steer(request: HttpRequest, change: Callable[[str], State], done: str, subj
         return redirect("sandbox:scenarios")
     messages.success(request, done)
     with transaction.atomic():
-        chain.record("sandbox.steered", by=request.user, subject=subject)
+        chain.record("sandbox.steered", by=user_of(request), subject=subject)
     return redirect("sandbox:scenarios")
 
 

@@ -1,4 +1,4 @@
-"""The post-mortem: filled from facts, safe against hostile text, kept through edits, exported once for each incident."""
+"""The post-mortem: from facts, safe against hostile text, kept through edits, exported once."""
 
 from collections.abc import Callable
 from datetime import timedelta
