@@ -5,6 +5,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("accounts/", include("allauth.account.urls")),
+    path("", include("novaops.access.urls")),
     path("", include("novaops.runbook.urls")),
     path("", include("dashboard.urls")),
     path("incidents/", include("incidents.urls")),

@@ -8,7 +8,19 @@ from django import forms
 from dashboard import rollouts
 from novaops.cloud import autoscaling, ecs
 from novaops.environment import EcsService, Environment
-from novaops.runbook.action import Action, AnyStep, Change, Context, Effect, Precheck, Repeat, Risk, Seen, Verify
+from novaops.runbook.action import (
+    Action,
+    AnyStep,
+    Change,
+    Context,
+    Effect,
+    Inverse,
+    Precheck,
+    Repeat,
+    Risk,
+    Seen,
+    Verify,
+)
 from novaops.runbook.registry import register
 
 
@@ -69,6 +81,11 @@ class ScaleApi(Action):
     def changes(self, ctx: Context) -> Iterable[Change]:
         """The number of tasks."""
         yield Change(what="Tasks", before=str(ctx.facts["desired"]), after=str(ctx.params["count"]))
+
+    def inverse(self, ctx: Context) -> Inverse | None:
+        """The number of tasks of before."""
+        before = ctx.facts["desired"]
+        return Inverse(action=self.key, params={"count": before}, sentence=f"Scale {ctx.target} back to {before} tasks")
 
     def steps(self, ctx: Context) -> Iterable[AnyStep]:
         """Set the number, then see that many healthy behind the load balancer."""

@@ -114,6 +114,16 @@ def _filled(value: Any, fill: Callable[[Any], Any]) -> Any:
     return fill(value) if isinstance(value, FromStep | FromRun) else value
 
 
+@dataclass(frozen=True, kw_only=True)
+class Inverse:
+    """What puts a run's change back: an action with parameters, and the sentence of its button."""
+
+    action: str
+    params: dict[str, Any]
+    sentence: str
+    worth_s: float = 7 * 24 * 3600
+
+
 class Sender(Protocol):
     """A changing call to the outside that is sent exactly once (`cloud.aws.Operation` is one)."""
 
@@ -212,6 +222,8 @@ class Action:
     affects: ClassVar[str]
     undo: ClassVar[str]
     cool_down_s: ClassVar[int] = 0
+    # How often AWS lets this be done to a target in 24 hours; None where nothing is known.
+    most_in_24_h: ClassVar[int | None] = None
     form: ClassVar[type[forms.Form]] = NoParameters
 
     def applies(self, environment: Environment) -> bool:
@@ -237,3 +249,7 @@ class Action:
     def steps(self, ctx: Context) -> Iterable[AnyStep]:
         """The steps, a pure function of `ctx`: the preview and the execution derive from the same."""
         raise NotImplementedError
+
+    def inverse(self, ctx: Context) -> Inverse | None:
+        """What puts a succeeded run back; None where there is nothing to put back."""
+        return None

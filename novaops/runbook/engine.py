@@ -12,20 +12,21 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from novaops import environment as environments
 from novaops.access.policy import can
 from novaops.cloud.errors import Ambiguous, Fenced, NotSent, OutsideError, Refused
-from novaops.runbook import leases, planning, transitions
+from novaops.runbook import approvals, freezes, leases, planning, transitions
 from novaops.runbook.action import AnyStep, Context, Effect, Repeat, Verdict, Verify, Wait, sendable
 from novaops.runbook.leases import Lease
 from novaops.runbook.models import Call, Plan, Run, Step
+from novaops.runbook.records import announce, record
 from novaops.runbook.registry import actions
-from novaops.runbook.requests import announce, record
 from novaops.runbook.states import CallOutcome, RunStatus, StepState
 from novaops.runbook.transitions import OVER, After
 
 logger = logging.getLogger(__name__)
 
+# How often a run asks whether its environment is still frozen.
+FROZEN_S = 5.0
 MOST_FAILURES = 5
 MOST_ATTEMPTS = 6
 # How long to look for a converging or named effect before it is sent again: reads may lag behind writes.
@@ -61,7 +62,7 @@ def _transition(run: Run, lease: Lease) -> After:
         return _begin(run, lease)
     step = run.steps.get(position=run.cursor)
     declared = _declared(run, step)
-    ctx = _context(run)
+    ctx = planning.run_context(run)
     if isinstance(declared, Effect):
         return _effect(run, lease, step, declared, ctx)
     return _wait(run, lease, step, declared, ctx)
@@ -75,25 +76,14 @@ def _declared(run: Run, step: Step) -> AnyStep:
     return steps[step.position]
 
 
-def _context(run: Run) -> Context:
-    ctx = planning.context(run.plan)
-    results = {step.key: step.result for step in run.steps.all() if step.position < run.cursor}
-    return Context(
-        environment=ctx.environment,
-        target=ctx.target,
-        params=ctx.params,
-        facts=ctx.facts,
-        results=results,
-        run_id=run.pk,
-    )
-
-
 # The start: everything is checked once more, right before the first effect.
 
 
 def _begin(run: Run, lease: Lease) -> After:
     if run.cancel_requested:
         return transitions.finish(run, lease, RunStatus.CANCELED, "Canceled before it began. Nothing happened.")
+    if freezes.standing(run.environment):
+        return FROZEN_S
     planning.resolve(run.plan)
     try:
         objection = _objection(run)
@@ -118,13 +108,18 @@ def _objection(run: Run) -> str:
     plan, action = run.plan, actions[run.action]()
     if plan.state == Plan.State.FAILED:
         return plan.sentence
+    environment = planning.context(plan).environment
     user = User.objects.get(pk=run.requested_by.pk)
-    verdict = can(user, action.risk.verb, environments.get(run.environment))
+    verdict = can(user, action.risk.verb, environment)
     if not verdict:
         return f"{user.get_username()} may not do this any more: {verdict.sentence}"
+    unapproved = approvals.objection(run) if approvals.needed(action, environment) else ""
+    if unapproved:
+        return unapproved
     now = planning.look(action, plan)
     steps = [planning.described(step) for step in action.steps(now)]
     if planning.digest(plan, now.facts, steps) != plan.digest:
+        approvals.void(run)
         return f"{run.target} changed since the preview ({_drift(plan.facts, now.facts)}): preview again."
     return " ".join(check.sentence for check in action.prechecks(now) if check.state == "failed")
 
@@ -156,6 +151,10 @@ def _effect(run: Run, lease: Lease, step: Step, effect: Effect, ctx: Context) ->
 def _send(run: Run, lease: Lease, step: Step, effect: Effect, ctx: Context) -> After:
     if run.cancel_requested:
         return transitions.cancel(run, lease)
+    frozen = freezes.standing(run.environment)
+    if frozen:
+        Step.objects.filter(pk=step.pk).update(sentence=f"Frozen by {frozen.frozen_by}: {frozen.reason}")
+        return FROZEN_S
     attempt = step.calls.count() + 1
     if attempt > MOST_ATTEMPTS:
         return transitions.fail(

@@ -7,7 +7,9 @@ from django.http import QueryDict
 
 from novaops import environment as environments
 from novaops.environment import Environment
-from novaops.runbook.action import Action
+from novaops.runbook.action import Action, Risk
+from novaops.runbook.models import Plan
+from novaops.runbook.registry import actions
 from novaops.runbook.requests import REASON_LENGTH
 
 
@@ -29,7 +31,7 @@ class PlaceForm(forms.Form):
 
 
 class ConfirmForm(forms.Form):
-    """The reason why a plan is run."""
+    """The reason why a plan is run; for what destroys, also the target's name typed by hand."""
 
     reason = forms.CharField(
         max_length=REASON_LENGTH,
@@ -37,6 +39,39 @@ class ConfirmForm(forms.Form):
         help_text="A few words for the audit and the post-mortem.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+
+
+class DestructiveForm(ConfirmForm):
+    """Confirms what cannot simply be undone."""
+
+    typed_target = forms.CharField(
+        max_length=255,
+        label="Type the target's name",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}),
+    )
+    break_glass = forms.BooleanField(
+        required=False,
+        label="Break the glass: go without a second person",
+        help_text="Only for a commander in an open SEV1, with a reason of 30 characters. It is marked in red everywhere.",
+    )
+
+    def __init__(self, data: QueryDict | None = None, *, target: str) -> None:
+        super().__init__(data)
+        self.target = target
+        self.fields["typed_target"].help_text = f"Exactly: {target}"
+
+    def clean_typed_target(self) -> str:
+        """The name as it must be typed."""
+        typed = str(self.cleaned_data["typed_target"])
+        if typed != self.target:
+            raise forms.ValidationError(f"This is not {self.target}. Nothing happened.")
+        return typed
+
+
+def confirm_form(plan: Plan, data: QueryDict | None = None) -> ConfirmForm:
+    """The form that confirms the plan, by the risk of its action."""
+    destructive = actions[plan.action].risk is Risk.DESTRUCTIVE
+    return DestructiveForm(data, target=plan.target) if destructive else ConfirmForm(data)
 
 
 def params_form(action: Action, data: QueryDict | dict[str, Any] | None) -> forms.Form:

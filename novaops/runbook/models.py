@@ -26,6 +26,8 @@ class Plan(models.Model):
     target = models.CharField(max_length=255)
     params = models.JSONField(default=dict)
     incident = models.IntegerField(null=True, blank=True)
+    # The entry of the undo ledger that this plan puts back.
+    undoes = models.ForeignKey("Undo", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     requested_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=12, choices=State, default=State.RESOLVING)
     sentence = models.TextField(blank=True)
@@ -78,6 +80,7 @@ class Run(models.Model):
     status = models.CharField(max_length=20, choices=RunStatus, default=RunStatus.QUEUED)
     cursor = models.PositiveSmallIntegerField(default=0)
     outcome = models.TextField(blank=True)
+    broken_glass = models.BooleanField(default=False)
     cancel_requested = models.BooleanField(default=False)
     failures = models.PositiveSmallIntegerField(default=0)
     lease_owner = models.CharField(max_length=80, blank=True)
@@ -175,3 +178,92 @@ class Call(models.Model):
 
     def __str__(self) -> str:
         return f"{self.operation} (attempt {self.attempt})"
+
+
+class Approval(models.Model):
+    """A second person's consent to one run of one plan: bound to the plan's digest, for fifteen minutes, once."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Waiting for a second person"
+        APPROVED = "approved", "Approved"
+        REFUSED = "refused", "Refused"
+        EXPIRED = "expired", "Expired"
+        VOID = "void", "Void: the target changed"
+
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="approval")
+    digest = models.CharField(max_length=64)
+    requested_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    decided_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(decided_by=models.F("requested_by")), name="nobody_approves_their_own_request"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="approved") | models.Q(decided_by__isnull=False), name="somebody_approved"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Approval of run {self.run_id}: {self.state}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("runbook:approval", args=[self.pk])
+
+
+class Freeze(models.Model):
+    """While it stands, no effect is sent in its environment; waits of running runs go on."""
+
+    environment = models.CharField(max_length=40)
+    reason = models.TextField()
+    frozen_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    frozen_at = models.DateTimeField(auto_now_add=True)
+    lifted_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    lifted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["environment"], condition=models.Q(lifted_at=None), name="one_freeze_an_environment"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.environment} frozen: {self.reason}"
+
+
+class Undo(models.Model):
+    """What puts back what a run changed, kept until it is done, dismissed, or too old to mean anything."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "Not put back yet"
+        DONE = "done", "Put back"
+        DISMISSED = "dismissed", "Meant to stay"
+
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="inverse")
+    environment = models.CharField(max_length=40)
+    action = models.CharField(max_length=60)
+    target = models.CharField(max_length=255)
+    params = models.JSONField(default=dict)
+    sentence = models.CharField(max_length=200)
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    expires_at = models.DateTimeField()
+    settled_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["environment", "expires_at"], condition=models.Q(state="open"), name="undo_open")
+        ]
+
+    def __str__(self) -> str:
+        return self.sentence

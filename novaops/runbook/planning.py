@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from statistics import median
 from typing import Any
@@ -14,7 +15,7 @@ from novaops import environment as environments
 from novaops.cloud.errors import OutsideError
 from novaops.environment import Environment
 from novaops.runbook.action import Action, AnyStep, Context, Effect, shown
-from novaops.runbook.models import Plan, Run
+from novaops.runbook.models import Plan, Run, Undo
 from novaops.runbook.registry import actions
 from novaops.runbook.states import RunStatus
 
@@ -30,7 +31,14 @@ class Invalid(Exception):
 
 
 def draft(
-    action: Action, environment: Environment, target: str, params: dict[str, Any], *, by: User, incident: int | None
+    action: Action,
+    environment: Environment,
+    target: str,
+    params: dict[str, Any],
+    *,
+    by: User,
+    incident: int | None,
+    undoes: Undo | None = None,
 ) -> Plan:
     """A plan row still to be resolved. Raises Invalid where the action has no such target there."""
     if not action.applies(environment):
@@ -45,6 +53,7 @@ def draft(
         target=target,
         params=params,
         incident=incident,
+        undoes=undoes,
         requested_by=by,
         affects=action.affects,
         undo=action.undo,
@@ -84,7 +93,7 @@ def _settle(plan: Plan, **fields: Any) -> None:
 def look(action: Action, plan: Plan) -> Context:
     """The plan's context with the target as it is now. Raises an OutsideError."""
     ctx = context(plan)
-    return Context(environment=ctx.environment, target=ctx.target, params=ctx.params, facts=action.look(ctx))
+    return replace(ctx, facts=action.look(ctx))
 
 
 def context(plan: Plan) -> Context:
@@ -93,6 +102,13 @@ def context(plan: Plan) -> Context:
     if environment is None:
         raise Invalid("environment", f"The environment {plan.environment} is not declared any more.")
     return Context(environment=environment, target=plan.target, params=plan.params, facts=plan.facts)
+
+
+def run_context(run: Run) -> Context:
+    """The context of a run under way: the plan's, with what the steps before its cursor resulted in."""
+    ctx = context(run.plan)
+    results = {step.key: step.result for step in run.steps.all() if step.position < run.cursor}
+    return replace(ctx, results=results, run_id=run.pk)
 
 
 def described(step: AnyStep) -> dict[str, Any]:
@@ -123,3 +139,11 @@ def typical_s(action: Action, environment: Environment) -> float:
     durations = past.annotate(took=F("finished_at") - F("started_at")).values_list("took", flat=True)[:HISTORY]
     seconds = [took.total_seconds() for took in durations if took]
     return median(seconds) if seconds else action.expected_s
+
+
+def track_record(action: Action, environment: Environment) -> tuple[int, int]:
+    """How many of the last runs here succeeded, of how many that ended in success or failure."""
+    ended = (RunStatus.SUCCEEDED, RunStatus.FAILED)
+    past = Run.objects.filter(action=action.key, environment=environment.name, status__in=ended)
+    outcomes = list(past.values_list("status", flat=True)[:HISTORY])
+    return outcomes.count(RunStatus.SUCCEEDED), len(outcomes)

@@ -4,18 +4,19 @@ import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from novaops import __version__, live
+from novaops import __version__
 from novaops import environment as environments
 from novaops.access.policy import Verb, can
-from novaops.audit import chain
-from novaops.runbook import doorbell, signals
+from novaops.environment import Environment
+from novaops.runbook import approvals, doorbell, freezes, signals, undo
 from novaops.runbook.action import Action
 from novaops.runbook.models import Plan, Run
+from novaops.runbook.planning import run_context
+from novaops.runbook.records import announce, record
 from novaops.runbook.registry import actions
 from novaops.runbook.states import ACTIVE, FINISHED, CallOutcome, RunStatus, StepState, check_transition
 
@@ -32,20 +33,32 @@ class NotStarted(Exception):
 
 
 def request(
-    plan: Plan, *, by: User, reason: str, idempotency_key: str, via: str = "page", incident: int | None = None
+    plan: Plan,
+    *,
+    by: User,
+    reason: str,
+    idempotency_key: str,
+    via: str = "page",
+    incident: int | None = None,
+    break_glass: bool = False,
 ) -> Run:
     """Start a run of the plan, or answer with the run that this key started before.
 
-    Raises NotStarted where the policy, the plan, the cool-down or another run on the target stands against it.
+    A destructive run waits for a second person where its environment asks for one, unless a commander breaks the
+    glass in an open SEV1. Raises NotStarted where the policy, the plan, the cool-down or another run on the target
+    stands against it.
     """
     earlier = Run.objects.filter(idempotency_key=idempotency_key).first()
     if earlier:
         return _same_request(earlier, plan, reason)
     action = _action_of(plan)
-    _refuse_unless_startable(plan, action, by, reason)
+    environment = _environment_of(plan)
+    _refuse_unless_startable(plan, action, environment, by, reason)
+    _refuse_unless_approvable(plan, action, environment, by, reason, break_glass=break_glass)
     try:
         with transaction.atomic():
-            return _start(plan, action, by, reason, idempotency_key, via, incident)
+            run = _made(plan, action, by, reason, idempotency_key, via, incident)
+            return _started(run, waits=approvals.needed(action, environment) and not break_glass, glass=break_glass)
     except IntegrityError as failure:
         return _who_was_first(plan, reason, idempotency_key, failure)
 
@@ -62,8 +75,14 @@ def _action_of(plan: Plan) -> Action:
     return actions[plan.action]()
 
 
-def _refuse_unless_startable(plan: Plan, action: Action, by: User, reason: str) -> None:
+def _environment_of(plan: Plan) -> Environment:
     environment = environments.get(plan.environment)
+    if environment is None:
+        raise NotStarted("unknown-environment", f"{plan.environment} is not declared any more. Nothing happened.")
+    return environment
+
+
+def _refuse_unless_startable(plan: Plan, action: Action, environment: Environment, by: User, reason: str) -> None:
     verdict = can(by, action.risk.verb, environment)
     if not verdict:
         raise NotStarted("not-permitted", verdict.sentence)
@@ -73,7 +92,23 @@ def _refuse_unless_startable(plan: Plan, action: Action, by: User, reason: str) 
         raise NotStarted("plan-failed", plan.sentence)
     if plan.refusals:
         raise NotStarted("precheck-failed", " ".join(plan.refusals) + " Nothing happened.")
+    frozen = freezes.standing(environment.name)
+    if frozen:
+        sentence = f"{environment.title} is frozen by {frozen.frozen_by}: {frozen.reason} Nothing happened."
+        raise NotStarted("frozen", sentence)
     _refuse_while_cooling(plan, action)
+
+
+def _refuse_unless_approvable(
+    plan: Plan, action: Action, environment: Environment, by: User, reason: str, *, break_glass: bool
+) -> None:
+    if not approvals.needed(action, environment):
+        return
+    if plan.state != Plan.State.READY:
+        raise NotStarted("plan-not-ready", "A second person approves a plan that is resolved: wait for it.")
+    objection = approvals.may_break_glass(by, environment, reason) if break_glass else ""
+    if objection:
+        raise NotStarted("glass-not-broken", objection)
 
 
 def _refuse_while_cooling(plan: Plan, action: Action) -> None:
@@ -87,8 +122,8 @@ def _refuse_while_cooling(plan: Plan, action: Action) -> None:
         raise NotStarted("cooling-down", sentence, run=last)
 
 
-def _start(plan: Plan, action: Action, by: User, reason: str, key: str, via: str, incident: int | None) -> Run:
-    run = Run.objects.create(
+def _made(plan: Plan, action: Action, by: User, reason: str, key: str, via: str, incident: int | None) -> Run:
+    return Run.objects.create(
         plan=plan,
         action=action.key,
         title=action.title,
@@ -106,9 +141,19 @@ def _start(plan: Plan, action: Action, by: User, reason: str, key: str, via: str
         next_at=datetime.now(UTC) - timedelta(seconds=1),
         code_version=__version__,
     )
+
+
+def _started(run: Run, *, waits: bool, glass: bool) -> Run:
+    """In the request's transaction: let the run begin, or let it wait for a second person."""
+    run.status = RunStatus.AWAITING_APPROVAL if waits else RunStatus.QUEUED
+    run.broken_glass = glass
+    run.save(update_fields=["status", "broken_glass"])
+    if waits:
+        approvals.ask(run)
     announce(run)
     transaction.on_commit(partial(doorbell.ring, run.pk))
-    record(run, "run.requested", by=by, detail={"params": run.params, "digest": plan.digest})
+    detail = {"params": run.params, "digest": run.plan.digest, "needs_approval": waits}
+    record(run, "run.requested-breaking-glass" if glass else "run.requested", by=run.requested_by, detail=detail)
     return run
 
 
@@ -142,7 +187,10 @@ def cancel(run: Run, *, by: User) -> None:
         row = Run.objects.select_for_update().get(pk=run.pk)
         if row.status in (*FINISHED, RunStatus.UNKNOWN):
             raise NotStarted("too-late", f"Run {run.pk} is over: nothing is left to cancel.", run=row)
-        Run.objects.filter(pk=run.pk).update(cancel_requested=True)
+        if row.status == RunStatus.AWAITING_APPROVAL:
+            approvals.withdraw(row)
+        row.cancel_requested = True
+        row.save(update_fields=["cancel_requested"])
         announce(row)
         transaction.on_commit(partial(doorbell.ring, run.pk))
         record(row, "run.cancel-requested", by=by)
@@ -201,29 +249,7 @@ def _settle_unknown(run: Run, *, happened: bool, sentence: str) -> None:
     run.steps.filter(state=StepState.PENDING).update(state=StepState.SKIPPED)
     run.status, run.outcome, run.finished_at = after, sentence, now
     run.save(update_fields=["status", "outcome", "finished_at"])
+    if happened and run.action in actions:
+        undo.remember(run, actions[run.action](), run_context(run))
     announce(run)
     signals.run_finished.send(Run, run=run)
-
-
-def announce(run: Run) -> None:
-    """Tell open pages and other apps that the run moved on."""
-    for topic in (f"run:{run.pk}", "runs", f"overview:{run.environment}"):
-        live.publish(topic)
-    signals.run_changed.send(Run, run=run)
-
-
-def record(
-    run: Run, verb: str, *, by: User | None = None, reason: str = "", detail: dict[str, Any] | None = None
-) -> None:
-    """Write an audit entry about the run; by None for the engine itself."""
-    chain.record(
-        verb,
-        by=by,
-        subject=run.subject,
-        environment=run.environment,
-        via=run.via if by else "engine",
-        reason=reason or (run.reason if by else ""),
-        incident=run.incident,
-        run=run.pk,
-        detail=detail,
-    )

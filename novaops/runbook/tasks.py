@@ -7,7 +7,7 @@ from celery import shared_task
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from novaops.runbook import doorbell, engine, planning
+from novaops.runbook import approvals, doorbell, engine, planning
 from novaops.runbook.models import Plan, Run
 from novaops.runbook.states import DRIVEN
 
@@ -32,7 +32,8 @@ def resolve_plan(*, plan_id: str, **_from_newer_senders: Any) -> None:
 
 @shared_task
 def sweep(**_from_newer_senders: Any) -> None:
-    """Ring for every run that is due and held by nobody, and for every plan somebody waits for."""
+    """End what nobody approved, and ring for every run that is due and free and every plan somebody waits for."""
+    approvals.expire_old()
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
     due = Run.objects.filter(free, status__in=DRIVEN, next_at__lte=Now())
     for run_id in due.order_by("next_at").values_list("pk", flat=True)[:SWEPT_AT_ONCE]:

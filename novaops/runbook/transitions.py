@@ -9,10 +9,11 @@ from typing import Any
 from django.db import transaction
 
 from novaops.cloud.errors import OutsideError, Refused
-from novaops.runbook import signals
+from novaops.runbook import planning, signals, undo
 from novaops.runbook.leases import Lease
 from novaops.runbook.models import Call, Run, Step
-from novaops.runbook.requests import announce, record
+from novaops.runbook.records import announce, record
+from novaops.runbook.registry import actions
 from novaops.runbook.states import RunStatus, StepState, check_transition
 
 # In how many seconds a run is due again; OVER where no worker has anything left to do.
@@ -25,10 +26,11 @@ PREPARE_S = 60
 
 def step_done(run: Run, lease: Lease, step: Step, sentence: str, result: dict[str, Any]) -> After:
     end_step(step, StepState.DONE, sentence, result=result, progress_percent=100)
-    if step.position + 1 == len(run.plan.steps):
-        return finish(run, lease, RunStatus.SUCCEEDED, sentence)
     run.cursor = step.position + 1
     lease.write(cursor=run.cursor, failures=0)
+    if run.cursor == len(run.plan.steps):
+        undo.remember(run, actions[run.action](), planning.run_context(run))
+        return finish(run, lease, RunStatus.SUCCEEDED, sentence)
     announce(run)
     return NOW_S
 

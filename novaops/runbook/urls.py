@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from novaops.runbook import audit_views, views
+from novaops.runbook import approval_views, audit_views, control_views, views
 
 app_name = "runbook"
 urlpatterns = [
@@ -16,5 +16,14 @@ urlpatterns = [
     path("runs/<int:pk>/cancel", views.cancel, name="cancel"),
     path("runs/<int:pk>/check", views.check, name="check"),
     path("runs/<int:pk>/decision", views.decide, name="decide"),
+    path("approvals/", approval_views.inbox, name="approvals"),
+    path("approvals/<int:pk>/", approval_views.approval, name="approval"),
+    path("approvals/<int:pk>/approve", approval_views.approve, name="approve"),
+    path("approvals/<int:pk>/refuse", approval_views.refuse, name="refuse"),
+    path("controls/", control_views.controls, name="controls"),
+    path("controls/freeze", control_views.freeze, name="freeze"),
+    path("controls/lift", control_views.lift, name="lift"),
+    path("controls/undo/<int:pk>", control_views.put_back, name="put-back"),
+    path("controls/keep/<int:pk>", control_views.keep, name="keep"),
     path("audit/", audit_views.entries, name="audit"),
 ]

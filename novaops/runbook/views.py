@@ -11,12 +11,13 @@ from django_htmx.http import HttpResponseStopPolling
 
 from novaops import environment as environments
 from novaops import live
+from novaops.access import sudo
 from novaops.access.decorators import requires, user_of
 from novaops.access.policy import Verb, can
-from novaops.runbook import doorbell, offers, planning, requests
-from novaops.runbook.action import Action
-from novaops.runbook.forms import ConfirmForm, PlaceForm, params_form
-from novaops.runbook.models import Plan, Run
+from novaops.runbook import approvals, doorbell, offers, planning, requests
+from novaops.runbook.action import Action, Risk
+from novaops.runbook.forms import ConfirmForm, PlaceForm, confirm_form, params_form
+from novaops.runbook.models import Approval, Plan, Run
 from novaops.runbook.registry import actions
 
 RUNS_A_PAGE = 25
@@ -75,27 +76,50 @@ def plan(request: HttpRequest, key: str) -> HttpResponse:
 def preview(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What would be done, exactly; polled while a worker looks at the target."""
     found = get_object_or_404(Plan, pk=pk)
+    if _needs_step_up(request, found):
+        return sudo.step_up(found.get_absolute_url())
     if request.htmx and found.state == Plan.State.RESOLVING:  # type: ignore[attr-defined]
         return HttpResponse(status=204)
     template = "runbook/_preview.html" if request.htmx else "runbook/preview.html"  # type: ignore[attr-defined]
-    return render(request, template, _preview_context(request, found, ConfirmForm()))
+    return render(request, template, _preview_context(request, found, confirm_form(found)))
 
 
 @require_POST
 @requires(Verb.VIEW)
 def confirm(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Start the run of a plan; asked twice it answers with the first run."""
-    found, form = get_object_or_404(Plan, pk=pk), ConfirmForm(request.POST)
+    found = get_object_or_404(Plan, pk=pk)
+    if found.action not in actions:
+        raise Http404(f"There is no action {found.action!r} any more.")
+    form = confirm_form(found, request.POST)
+    if _needs_step_up(request, found):
+        form.add_error(None, "The proof that it is you is older than five minutes. Nothing happened: prove it again.")
     if not form.is_valid():
-        return render(request, "runbook/preview.html", _preview_context(request, found, form))
+        return render(request, "runbook/preview.html", _preview_context(request, found, form), status=422)
     try:
-        reason = form.cleaned_data["reason"]
-        run = requests.request(found, by=user_of(request), reason=reason, idempotency_key=f"plan:{found.pk}")
+        run = _requested(request, found, form)
     except requests.NotStarted as refusal:
         form.add_error(None, str(refusal))
         context = _preview_context(request, found, form) | {"in_the_way": refusal.run}
         return render(request, "runbook/preview.html", context, status=409)
     return redirect(run)
+
+
+def _requested(request: HttpRequest, found: Plan, form: ConfirmForm) -> Run:
+    return requests.request(
+        found,
+        by=user_of(request),
+        reason=form.cleaned_data["reason"],
+        idempotency_key=f"plan:{found.pk}",
+        break_glass=form.cleaned_data.get("break_glass", False),
+    )
+
+
+def _needs_step_up(request: HttpRequest, found: Plan) -> bool:
+    """Whether the plan destroys and the user has not proven lately who they are; looking alone needs no proof."""
+    action = _action(found.action)
+    permitted = can(user_of(request), action.risk.verb, environments.get(found.environment))
+    return action.risk is Risk.DESTRUCTIVE and bool(permitted) and not sudo.active(request)
 
 
 @require_GET
@@ -174,17 +198,20 @@ def _run_context(request: HttpRequest, found: Run) -> dict[str, Any]:
         "run": found,
         "steps": list(found.steps.prefetch_related("calls")),
         "can_cancel": can(user_of(request), action.risk.verb if action else Verb.COMMAND, environment),
+        "approval": Approval.objects.filter(run=found).select_related("decided_by").first(),
         "can_decide": can(user_of(request), Verb.COMMAND, environment),
     }
 
 
 def _preview_context(request: HttpRequest, found: Plan, form: ConfirmForm) -> dict[str, Any]:
-    action = _action(found.action)
+    action, environment = _action(found.action), environments.get(found.environment)
     return {
         "plan": found,
         "action": action,
         "form": form,
-        "can_confirm": can(user_of(request), action.risk.verb, environments.get(found.environment)),
+        "can_confirm": can(user_of(request), action.risk.verb, environment),
+        "needs_approval": environment is not None and approvals.needed(action, environment),
+        "track_record": planning.track_record(action, environment) if environment else None,
         "earlier": Run.objects.filter(plan=found).first(),
     }
 
