@@ -52,7 +52,7 @@ class DestructiveForm(ConfirmForm):
     break_glass = forms.BooleanField(
         required=False,
         label="Break the glass: go without a second person",
-        help_text="Only for a commander in an open SEV1, with a reason of 30 characters. It is marked in red everywhere.",
+        help_text="For a commander in an open SEV1, with a reason of 30 characters; marked in red everywhere.",
     )
 
     def __init__(self, data: QueryDict | None = None, *, target: str) -> None:
