@@ -54,8 +54,12 @@ def api_state() -> load.Api:
     """The API server as the load model sees it."""
     states = elbv2.states(elbv2.TARGET_GROUP_ARN)
     serving = [task for task in _running(ecs.API) if task.healthy or task.id in ailments.runaway]
+    faulty = sum(ailments.fails(task) for task in serving) / max(1, len(serving))
     return load.Api(
-        tuple(task.id in ailments.runaway for task in serving), states.count("healthy"), states.count("unhealthy")
+        tuple(task.id in ailments.runaway for task in serving),
+        states.count("healthy"),
+        states.count("unhealthy"),
+        failing=faulty * load.ERRORS_OF_BAD_RELEASE,
     )
 
 
@@ -104,11 +108,13 @@ def write_lines(at: datetime) -> None:
 
 
 def _line(task: Task, chance: float, n: int) -> str:
-    sick = task.id in ailments.runaway
+    sick, bad = task.id in ailments.runaway, ailments.fails(task) and chance > 0
+    status = 503 if sick and chance > 0.6 else 500 if bad else 200
+    level = "error" if status >= 500 else "warning" if sick else "info"
+    text = "KeyError: 'reward_tier'" if bad else "request"
+    if sick and n == 0:
+        text = "worker thread busy for 1500 ms, event loop is late"
     took_ms = round((1600 if sick else 45) * (1.2 + chance))
-    status = 503 if sick and chance > 0.6 else 200
-    level = "error" if status == 503 else "warning" if sick else "info"
-    text = "worker thread busy for 1500 ms, event loop is late" if sick and n == 0 else "request"
     path = PATHS[int((chance + 1) * 499) % len(PATHS)]
     return json.dumps({"level": level, "message": text, "path": path, "status": status, "duration_ms": took_ms})
 
