@@ -76,6 +76,11 @@ def test_a_processor_that_dies_is_a_stopped_task_and_another_starts(following: N
     assert len(processors(following)) == 1
 
 
+def connect_until_full(opened: list[psycopg.Connection[Any]]) -> None:
+    while len(opened) < 500:
+        opened.append(psycopg.connect(os.environ["NOVA_DATABASE_URL"]))
+
+
 def test_connections_in_the_metrics_are_the_real_ones(following: Nova) -> None:
     cloudwatch = boto3.client("cloudwatch")
     metric = {
@@ -95,6 +100,10 @@ def test_connections_in_the_metrics_are_the_real_ones(following: Nova) -> None:
     opened = [psycopg.connect(os.environ["NOVA_DATABASE_URL"]) for _ in range(25)]
     try:
         eventually(connections, lambda value: value >= 25, timeout_s=20)
+        with pytest.raises(psycopg.OperationalError):
+            connect_until_full(opened)
+        # No slot is left for whoever counts: CloudWatch still tells that it is full.
+        eventually(connections, lambda value: value >= 60, timeout_s=20)
     finally:
         for connection in opened:
             connection.close()
