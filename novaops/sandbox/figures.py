@@ -1,6 +1,5 @@
 """What Nova's real database and real Redis say of themselves, where the sandbox has them; asked with short timeouts."""
 
-import logging
 import os
 from typing import Any
 
@@ -10,23 +9,42 @@ import redis
 from novaops.sandbox.load import RedisFigures
 
 TIMEOUT_S = 1
-log = logging.getLogger(__name__)
+COUNTED = (
+    "SELECT count(*), current_setting('max_connections')::int FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+FULL = ("too many clients", "remaining connection slots")
 
 
-def connections() -> int | None:
-    """How many are connected to Nova's database, this question not counted; None where it cannot be asked."""
-    dsn = os.environ.get("NOVA_DATABASE_URL")
-    if not dsn:
-        return None
-    try:
-        with psycopg.connect(dsn, connect_timeout=TIMEOUT_S, options="-c statement_timeout=1000") as connection:
-            row = connection.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            ).fetchone()
-    except psycopg.Error as failure:
-        log.warning("Nova's database was not asked: %s", failure)
-        return None
-    return int(row[0]) if row else None
+class UnreachableError(Exception):
+    """It should answer, and does not: its figures are missing, not modelled."""
+
+
+class Database:
+    """Nova's database, asked again and again."""
+
+    def __init__(self) -> None:
+        self._limit = 0
+
+    def connections(self) -> int | None:
+        """How many are connected, this question not counted; None where there is no real database.
+
+        A database that has no slot left for the question is full. Raises UnreachableError where it does not answer.
+        """
+        dsn = os.environ.get("NOVA_DATABASE_URL")
+        if not dsn:
+            return None
+        try:
+            with psycopg.connect(dsn, connect_timeout=TIMEOUT_S, options="-c statement_timeout=1000") as connection:
+                row = connection.execute(COUNTED).fetchone()
+        except psycopg.OperationalError as failure:
+            if self._limit and any(words in str(failure) for words in FULL):
+                return self._limit
+            raise UnreachableError(f"Nova's database was not asked: {failure}") from failure
+        if row is None:
+            raise UnreachableError("Nova's database gave no count")
+        self._limit = int(row[1])
+        return int(row[0])
 
 
 class Redis:
@@ -37,12 +55,11 @@ class Redis:
         self._client: redis.Redis | None = None
 
     def figures(self) -> RedisFigures | None:
-        """What happened since the last time it was asked; None where it cannot be."""
+        """What happened since it was last asked; None where there is no real Redis. Raises UnreachableError."""
         try:
             info = self._info()
         except redis.RedisError as failure:
-            log.warning("Nova's Redis was not asked: %s", failure)
-            return None
+            raise UnreachableError(f"Nova's Redis was not asked: {failure}") from failure
         if info is None:
             return None
         limit = info.get("maxmemory") or info["total_system_memory"]

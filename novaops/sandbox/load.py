@@ -16,6 +16,7 @@ IDLE_CPU, CPU_PER_REQUEST = 8.0, 0.9
 RUNAWAY_CPU = 96.0
 FAST_S, SLOW_S = 0.045, 1.6
 ERRORS_OF_RUNAWAY = 0.03
+ERRORS_OF_BAD_RELEASE = 0.25
 LATENCY_SAMPLES = 40
 POOL_OPEN = 9
 MONITORS = 5
@@ -40,7 +41,7 @@ class Api:
     runaway: tuple[bool, ...]
     healthy: int
     unhealthy: int
-    # Share of requests that fail although the tasks are well: a broken release, a database that is away.
+    # Share of requests that fail although the tasks look well: a bad release.
     failing: float = 0.0
 
 

@@ -1,11 +1,15 @@
 """What can go wrong with the simulated Nova: each scenario makes it ill and knows when it is well again."""
 
+import copy
+import os
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
-from novaops.sandbox.aws import ecs
+from novaops.sandbox import rpc
+from novaops.sandbox.aws import ecs, ecs_scheduler, task_definitions
 from novaops.sandbox.aws.ecs_model import Task, store
+from novaops.sandbox.faults import Fault, Kind, faults
 from novaops.sandbox.world import world
 
 
@@ -15,15 +19,24 @@ class UnknownScenarioError(ValueError):
 
 @dataclass
 class Ailments:
-    """What is wrong in the world now; metrics, processes and logs follow it. Tasks are named by their id."""
+    """What is wrong in the world now; metrics, processes and logs follow it.
+
+    `runaway` and `hung` are ids of tasks, `faulty` ARNs of task definitions whose release fails some requests.
+    """
 
     runaway: set[str] = field(default_factory=set)
     hung: set[str] = field(default_factory=set)
+    faulty: set[str] = field(default_factory=set)
 
     def clear(self) -> None:
         """Nothing is wrong."""
         self.runaway.clear()
         self.hung.clear()
+        self.faulty.clear()
+
+    def fails(self, task: Task) -> bool:
+        """Whether the task runs a release that fails some requests."""
+        return task.task_definition["taskDefinitionArn"] in self.faulty
 
 
 ailments = Ailments()
@@ -103,6 +116,90 @@ class EventLag(Scenario):
             self.end("The processor's task was replaced.")
 
 
+class BadDeploy(Scenario):
+    """A release of the API server that starts well and fails a quarter of its requests. Deploying another ends it."""
+
+    name = "bad-deploy"
+    title = "A bad release of the API server"
+    image = "nova-api:2026.11.2"
+
+    def start(self) -> None:
+        service = store.services[ecs.CLUSTER, ecs.API]
+        release = copy.deepcopy(task_definitions.shown(service.primary.task_definition))
+        release["containerDefinitions"][0]["image"] = self.image
+        made = task_definitions.register(release | {"tags": service.primary.task_definition["_tags"]})
+        ailments.faulty = {made["taskDefinitionArn"]}
+        ecs_scheduler.deploy(service, made)
+
+    def watch(self) -> None:
+        primary = store.services[ecs.CLUSTER, ecs.API].primary
+        replaced = primary.task_definition["taskDefinitionArn"] not in ailments.faulty
+        if replaced and not any(ailments.fails(task) for task in _unstopped(ecs.API)):
+            self.end("Another release took the place of the bad one.")
+
+
+class RpcDown(Scenario):
+    """The primary RPC answers nothing but 503. Pointing the processor to the backup ends it."""
+
+    name = "rpc-down"
+    title = "The Stellar RPC is down"
+
+    def start(self) -> None:
+        rpc.nodes["primary"].down = True
+
+    def watch(self) -> None:
+        backup = os.environ["NOVA_RPC_BACKUP_URL"]
+        if any(_variable(task, "RPC_URL") == backup for task in _running(ecs.PROCESSOR)):
+            self.end("The processor reads the backup RPC.")
+
+    def stop(self) -> None:
+        rpc.nodes["primary"].down = False
+
+
+class AwsTrouble(Scenario):
+    """AWS itself is unwell for ten simulated minutes; nothing that anybody does ends it earlier."""
+
+    kind: ClassVar[Kind]
+    probability: ClassVar[float]
+    lasts_s = 600.0
+
+    def start(self) -> None:
+        self._fault = Fault(self.kind, times=0, probability=self.probability)
+        faults.add(self._fault)
+        world.later(self.lasts_s, self._recover)
+
+    def _recover(self) -> None:
+        faults.remove(self._fault)
+        if self.state != "ended":
+            self.end("AWS recovered.")
+
+    def stop(self) -> None:
+        faults.remove(self._fault)
+
+
+class AwsThrottling(AwsTrouble):
+    """Half of all calls are throttled."""
+
+    name = "aws-throttling"
+    title = "AWS throttles calls"
+    kind = "throttle"
+    probability = 0.5
+
+
+class AwsOutage(AwsTrouble):
+    """Every call fails with 503."""
+
+    name = "aws-outage"
+    title = "The AWS APIs are down"
+    kind = "outage"
+    probability = 1.0
+
+
+def _variable(task: Task, name: str) -> str | None:
+    variables = task.task_definition["containerDefinitions"][0]["environment"]
+    return next((each["value"] for each in variables if each["name"] == name), None)
+
+
 def _service_tasks(name: str) -> list[Task]:
     service = store.services.get((ecs.CLUSTER, name))
     return service.tasks if service else []
@@ -116,7 +213,8 @@ def _unstopped(name: str) -> list[Task]:
     return [task for task in _service_tasks(name) if task.last_status != "STOPPED"]
 
 
-SCENARIOS: dict[str, type[Scenario]] = {kind.name: kind for kind in (Calm, HighCpu, EventLag)}
+PLAYABLE: tuple[type[Scenario], ...] = (Calm, HighCpu, EventLag, BadDeploy, RpcDown, AwsThrottling, AwsOutage)
+SCENARIOS: dict[str, type[Scenario]] = {kind.name: kind for kind in PLAYABLE}
 
 
 class Stage:

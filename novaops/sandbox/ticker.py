@@ -29,10 +29,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Asked:
-    """What the real database and Redis said just before a sample; None where they are modelled."""
+    """What the real database and Redis said just before a sample; None where they are modelled, as in the past.
+
+    `silent` names those that should have answered and did not: their figures are missing.
+    """
 
     connections: int | None = None
     redis: load.RedisFigures | None = None
+    silent: frozenset[str] = frozenset()
 
 
 def _running(service: str) -> list[Task]:
@@ -54,8 +58,12 @@ def api_state() -> load.Api:
     """The API server as the load model sees it."""
     states = elbv2.states(elbv2.TARGET_GROUP_ARN)
     serving = [task for task in _running(ecs.API) if task.healthy or task.id in ailments.runaway]
+    faulty = sum(ailments.fails(task) for task in serving) / max(1, len(serving))
     return load.Api(
-        tuple(task.id in ailments.runaway for task in serving), states.count("healthy"), states.count("unhealthy")
+        tuple(task.id in ailments.runaway for task in serving),
+        states.count("healthy"),
+        states.count("unhealthy"),
+        failing=faulty * load.ERRORS_OF_BAD_RELEASE,
     )
 
 
@@ -84,9 +92,11 @@ def sample(at: datetime, interval_s: float, asked: Asked) -> None:
         mine = instance.id == rds.NOVA_DB
         tasks, connections = (len(state.runaway), asked.connections) if mine else (0, None)
         database = load.database(tasks, connections, noise, up=instance.status not in DATABASE_DOWN)
+        if mine and "database" in asked.silent:
+            del database["DatabaseConnections"]
         put("AWS/RDS", database, DBInstanceIdentifier=instance.id)
     cache = asked.redis or load.modelled_redis(interval_s, noise)
-    for group in elasticache_model.groups.values():
+    for group in elasticache_model.groups.values() if "redis" not in asked.silent else ():
         for node in group.nodes:
             values = load.cache_node(cache, noise, primary=node.id == group.primary, name=node.id)
             put("AWS/ElastiCache", values, CacheClusterId=node.id)
@@ -104,11 +114,13 @@ def write_lines(at: datetime) -> None:
 
 
 def _line(task: Task, chance: float, n: int) -> str:
-    sick = task.id in ailments.runaway
+    sick, bad = task.id in ailments.runaway, ailments.fails(task) and chance > 0
+    status = 503 if sick and chance > 0.6 else 500 if bad else 200
+    level = "error" if status >= 500 else "warning" if sick else "info"
+    text = "KeyError: 'reward_tier'" if bad else "request"
+    if sick and n == 0:
+        text = "worker thread busy for 1500 ms, event loop is late"
     took_ms = round((1600 if sick else 45) * (1.2 + chance))
-    status = 503 if sick and chance > 0.6 else 200
-    level = "error" if status == 503 else "warning" if sick else "info"
-    text = "worker thread busy for 1500 ms, event loop is late" if sick and n == 0 else "request"
     path = PATHS[int((chance + 1) * 499) % len(PATHS)]
     return json.dumps({"level": level, "message": text, "path": path, "status": status, "duration_ms": took_ms})
 
@@ -119,6 +131,7 @@ class Ticker:
     def __init__(self) -> None:
         self.sample_s = SAMPLE_S
         self._next = datetime.now(UTC)
+        self._database = figures.Database()
         self._redis = figures.Redis()
         self._stopping = threading.Event()
         self._compacted = time.monotonic()
@@ -149,7 +162,7 @@ class Ticker:
 
     def beat(self) -> None:
         """Let the world move on to now."""
-        asked = Asked(figures.connections(), self._redis.figures()) if datetime.now(UTC) >= self._next else None
+        asked = self._ask() if datetime.now(UTC) >= self._next else None
         with world.lock:
             now = datetime.now(UTC)
             if asked and now >= self._next:
@@ -159,6 +172,20 @@ class Ticker:
                 stage.watch()
         consequences.carry_out()
         processes.keep_in_step()
+
+    def _ask(self) -> Asked:
+        connections, redis, silent = None, None, set()
+        try:
+            connections = self._database.connections()
+        except figures.UnreachableError as failure:
+            log.warning("%s", failure)
+            silent.add("database")
+        try:
+            redis = self._redis.figures()
+        except figures.UnreachableError as failure:
+            log.warning("%s", failure)
+            silent.add("redis")
+        return Asked(connections, redis, frozenset(silent))
 
     def _sample(self, now: datetime, asked: Asked) -> None:
         with world.at(self._next):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.sandbox.conftest import Simulated, eventually
 
@@ -80,6 +81,19 @@ def test_a_scenario_goes_on(server: Callable[..., Simulated]) -> None:
     before = first.control("state")
     kill(first)
     assert server().control("state") == before
+
+
+def test_a_fault_of_the_past_undoes_no_effect(server: Callable[..., Simulated]) -> None:
+    first = server()
+    first.control("faults", [{"service": "ecs", "operation": "UpdateService", "kind": "error-after"}])
+    with pytest.raises(ClientError):
+        restart(first)
+    deployment = service(first)["deployments"][0]["id"]
+    first.control("scenario", {"name": "aws-outage"})
+    kill(first)
+    second = server()
+    second.control("scenario", {"name": "calm"})
+    assert service(second)["deployments"][0]["id"] == deployment
 
 
 def test_reading_and_telemetry_are_not_journalled(server: Callable[..., Simulated], tmp_path: Path) -> None:

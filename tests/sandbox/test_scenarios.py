@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from novaops.sandbox import addresses
 from tests.sandbox.conftest import Simulated, eventually
 
 API = {"cluster": "nova", "service": "nova-api"}
@@ -134,6 +136,57 @@ def test_restarting_the_api_does_not_end_event_lag(event_lag: Simulated) -> None
 
     eventually(rollout, lambda found: found == "COMPLETED")
     assert state(event_lag)["state"] == "active"
+
+
+def test_a_bad_deploy_fails_requests_until_it_is_rolled_back(simulated: Simulated) -> None:
+    ecs = simulated.client("ecs")
+    good = ecs.describe_services(cluster="nova", services=["nova-api"])["services"][0]["taskDefinition"]
+    simulated.control("scenario", {"name": "bad-deploy"})
+    failed = ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", BALANCER, "Sum")
+    eventually(lambda: newest(simulated, *failed), lambda value: value >= 5)
+    ecs.update_service(**API, forceNewDeployment=True)
+    assert state(simulated)["state"] == "active"
+    ecs.update_service(**API, taskDefinition=good)
+    assert ended(simulated)["by"] == "Another release took the place of the bad one."
+
+
+def test_rpc_down_ends_when_the_processor_reads_the_backup(simulated: Simulated) -> None:
+    simulated.control("scenario", {"name": "rpc-down"})
+    ecs = simulated.client("ecs")
+    ecs.update_service(**PROCESSOR, forceNewDeployment=True)
+    told = ecs.describe_task_definition(taskDefinition="nova-event-processor")["taskDefinition"]
+    container = told["containerDefinitions"][0]
+    container["environment"] = [{"name": "RPC_URL", "value": f"{simulated.url}{addresses.RPC_BACKUP_PREFIX}"}]
+    made = ecs.register_task_definition(family="nova-event-processor", containerDefinitions=[container])
+    assert state(simulated)["state"] == "active"
+    ecs.update_service(**PROCESSOR, taskDefinition=made["taskDefinition"]["taskDefinitionArn"])
+    assert ended(simulated)["by"] == "The processor reads the backup RPC."
+
+
+def test_an_aws_outage_passes_by_itself(simulated: Simulated) -> None:
+    simulated.control("scenario", {"name": "aws-outage"})
+    ecs = simulated.client("ecs")
+    with pytest.raises(ClientError) as refused:
+        ecs.list_tasks(cluster="nova")
+    assert refused.value.response["Error"]["Code"] == "ServiceUnavailableException"
+    assert ended(simulated)["by"] == "AWS recovered."
+    assert ecs.list_tasks(cluster="nova")["taskArns"]
+
+
+def test_calm_ends_aws_throttling(simulated: Simulated) -> None:
+    simulated.control("scenario", {"name": "aws-throttling"})
+    ecs = simulated.client("ecs")
+
+    def throttled() -> bool:
+        try:
+            ecs.list_tasks(cluster="nova")
+        except ClientError:
+            return True
+        return False
+
+    eventually(throttled, bool)
+    simulated.control("scenario", {"name": "calm"})
+    assert not any(throttled() for _ in range(20))
 
 
 def test_calm_ends_whatever_plays(high_cpu: Simulated) -> None:
