@@ -1,6 +1,8 @@
 """The fixtures every test may use: the simulated Nova, users by role, signed-in clients."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,15 @@ def _static_files_by_their_own_names() -> Iterator[None]:
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
     with override_settings(STORAGES={**settings.STORAGES, "staticfiles": plain}):
         yield
+
+
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """An empty directory that other accounts can reach, which pytest's own directories are not."""
+    path = Path(tempfile.mkdtemp(prefix="novaops-tests-"))
+    path.chmod(0o711)
+    yield path
+    shutil.rmtree(path)
 
 
 @pytest.fixture(scope="session")

@@ -91,8 +91,7 @@ class PostgreSQL:
         self.name = name
         self.account = unprivileged()
         directory.mkdir(parents=True, exist_ok=True)
-        self._reachable = can_enter(self.account, directory)
-        self._place = directory if self._reachable else Path("/var/tmp") / short_name(directory)  # noqa: S108
+        self._place = self._chosen_place(directory)
         self._programs = wheel_programs()
         if not can_enter(self.account, self._programs / "bin" / "postgres"):
             self._programs = self._copied_programs(self._programs)
@@ -116,6 +115,14 @@ class PostgreSQL:
             orphan_signal=signal.SIGINT,
             cwd=Path("/"),
         )
+
+    def _chosen_place(self, directory: Path) -> Path:
+        if can_enter(self.account, directory):
+            return directory
+        if (directory / "data").exists() and self.account:
+            who = f"PostgreSQL runs as {self.account.name}, who cannot reach {directory} any more"
+            raise StartError(f"{who}: let others pass through its parent directories, or run make demo-reset.")
+        return Path("/var/tmp") / short_name(directory)  # noqa: S108
 
     def _flags(self) -> list[str]:
         return [part for key, value in self._options.items() for part in ("-c", f"{key}={value}")]

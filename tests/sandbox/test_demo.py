@@ -93,10 +93,8 @@ class Newcomer:
 
 
 @pytest.fixture
-def newcomer(tmp_path: Path) -> Iterator[Newcomer]:
-    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        parent.chmod(0o755)
-    somebody = Newcomer(tmp_path)
+def newcomer(open_path: Path) -> Iterator[Newcomer]:
+    somebody = Newcomer(open_path)
     yield somebody
     if somebody.process and somebody.process.poll() is None:
         somebody.sends(signal.SIGTERM)

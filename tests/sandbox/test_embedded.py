@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import psutil
 import psycopg
@@ -17,17 +16,9 @@ from novaops.sandbox.child import Child, StartError, until
 from novaops.sandbox.embedded import SOCKET_NAME, SOCKET_PATH_LIMIT, PostgreSQL, Redis
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """A directory that an unprivileged account can reach too."""
-    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        parent.chmod(0o755)
-    return tmp_path
-
-
-def test_it_keeps_its_data_over_a_restart(place):
+def test_it_keeps_its_data_over_a_restart(open_path):
     for round_number in (1, 2):
-        server = PostgreSQL("pg", place / "pg", place / "pg.log")
+        server = PostgreSQL("pg", open_path / "pg", open_path / "pg.log")
         server.start()
         try:
             server.wait_ready()
@@ -41,8 +32,8 @@ def test_it_keeps_its_data_over_a_restart(place):
     assert not server.sockets.exists()
 
 
-def test_it_listens_on_no_tcp_port(place):
-    server = PostgreSQL("pg", place / "pg", place / "pg.log", durable=False)
+def test_it_listens_on_no_tcp_port(open_path):
+    server = PostgreSQL("pg", open_path / "pg", open_path / "pg.log", durable=False)
     server.start()
     try:
         server.wait_ready()
@@ -53,9 +44,9 @@ def test_it_listens_on_no_tcp_port(place):
     assert sockets == []
 
 
-def test_a_deep_directory_gets_a_short_socket(place):
-    deep = place / ("d" * 120) / "pg"
-    server = PostgreSQL("pg", deep, place / "pg.log", durable=False)
+def test_a_deep_directory_gets_a_short_socket(open_path):
+    deep = open_path / ("d" * 120) / "pg"
+    server = PostgreSQL("pg", deep, open_path / "pg.log", durable=False)
     server.start()
     try:
         server.wait_ready()
@@ -66,10 +57,10 @@ def test_a_deep_directory_gets_a_short_socket(place):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has directories that its unprivileged account cannot reach")
-def test_root_may_keep_its_clone_where_nobody_else_can_look(place):
-    closed = place / "closed"
+def test_root_may_keep_its_clone_where_nobody_else_can_look(open_path):
+    closed = open_path / "closed"
     closed.mkdir(mode=0o700)
-    server = PostgreSQL("pg", closed / "pg", place / "pg.log", durable=False)
+    server = PostgreSQL("pg", closed / "pg", open_path / "pg.log", durable=False)
     server.start()
     try:
         server.wait_ready()
@@ -80,10 +71,23 @@ def test_root_may_keep_its_clone_where_nobody_else_can_look(place):
     assert not server.data.parent.exists()
 
 
-def test_redis_forgets_the_least_used_when_its_memory_is_full(place):
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has directories that its unprivileged account cannot reach")
+def test_data_that_became_unreachable_are_not_silently_made_anew(open_path):
+    parent = open_path / "parent"
+    parent.mkdir(mode=0o711)
+    server = PostgreSQL("pg", parent / "pg", open_path / "pg.log", durable=False)
+    server.create_data()
+    parent.chmod(0o700)
+    with pytest.raises(StartError, match=r"cannot reach .* any more"):
+        PostgreSQL("pg", parent / "pg", open_path / "pg.log", durable=False)
+
+
+def test_redis_forgets_the_least_used_when_its_memory_is_full(open_path):
     import redis
 
-    server = Redis("redis", place / "r", place / "r.log", port=addresses.free_port(), maxmemory="2mb", durable=False)
+    server = Redis(
+        "redis", open_path / "r", open_path / "r.log", port=addresses.free_port(), maxmemory="2mb", durable=False
+    )
     server.start()
     try:
         server.wait_ready()
