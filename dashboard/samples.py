@@ -117,20 +117,25 @@ def sparklines(series_ids: Iterable[int], now: datetime, span: timedelta = SPARK
 def roll_up(now: datetime) -> None:
     """Bring the rollups up to date: the bins since the last one, and those that late points may have corrected."""
     for table, step in ROLLUPS:
-        since = _since(table, now)
-        if since is None:
-            continue
-        bins = (since + step * index for index in range((now - since) // step + 1))
-        partitions.ensure(table, bins)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"INSERT INTO {table.name} (series_id, at, value, low, high, samples)"  # noqa: S608 - a constant
-                " SELECT series_id, date_bin(%s::interval, at, %s), avg(value), min(value), max(value), count(*)"
-                " FROM dashboard_sample WHERE at >= %s AND at < %s GROUP BY 1, 2"
-                " ON CONFLICT (series_id, at) DO UPDATE SET value = excluded.value, low = excluded.low,"
-                " high = excluded.high, samples = excluded.samples",
-                [f"{step.total_seconds()} s", EPOCH, since, EPOCH + ((now - EPOCH) // step) * step],
-            )
+        since, until = _since(table, now), EPOCH + ((now - EPOCH) // step) * step
+        # A day at a time, so that catching up after a long silence is no long statement.
+        while since and since < until:
+            end = min(partitions.SAMPLES.end(partitions.SAMPLES.start(since)), until)
+            _roll_up(table, step, since, end)
+            since = end
+
+
+def _roll_up(table: partitions.Table, step: timedelta, since: datetime, until: datetime) -> None:
+    partitions.ensure(table, [since])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table.name} (series_id, at, value, low, high, samples)"  # noqa: S608 - a constant
+            " SELECT series_id, date_bin(%s::interval, at, %s), avg(value), min(value), max(value), count(*)"
+            " FROM dashboard_sample WHERE at >= %s AND at < %s GROUP BY 1, 2"
+            " ON CONFLICT (series_id, at) DO UPDATE SET value = excluded.value, low = excluded.low,"
+            " high = excluded.high, samples = excluded.samples",
+            [f"{step.total_seconds()} s", EPOCH, since, until],
+        )
 
 
 def _since(table: partitions.Table, now: datetime) -> datetime | None:

@@ -1,0 +1,1 @@
+"""Measurements of NovaOps on this machine: `make bench` prints them."""

@@ -1,0 +1,218 @@
+"""Collection: one round over the simulated Nova, what it keeps, and what a dead source may not do to it."""
+
+import os
+import socket
+from datetime import timedelta
+from io import StringIO
+from threading import Thread
+from time import monotonic
+
+import pytest
+import requests
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+
+from dashboard import collect, leases, models, overview, samples, tasks
+from dashboard.models import Alert, Latest, Reading, Round, Sample, Series
+from dashboard.status import State
+from novaops import live
+from novaops.environment import Environment, RuleChange
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def steer(path: str, body: object) -> None:
+    """Tell the sandbox what shall happen."""
+    requests.post(f"{os.environ['NOVAOPS_SANDBOX_URL']}/{path}", json=body, timeout=10).raise_for_status()
+
+
+@pytest.fixture
+def hanging_port():
+    """A port that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def round_of(environment: Environment) -> Round:
+    done = collect.collect(environment, early=True)
+    assert done is not None
+    return done
+
+
+def test_a_round_reads_every_service(aws, environment):
+    done = round_of(environment)
+    assert done.failed == []
+    readings = {reading.service: reading for reading in Reading.objects.all()}
+    assert set(readings) == {"api", "database", "cache", "events"}
+    assert readings["api"].values["running"]["value"] == 2
+    assert readings["api"].values["healthy_targets"]["source"] == "ALB"
+    assert readings["api"].facts["deployments"][0]["rollout_state"] == "COMPLETED"
+    assert readings["database"].facts["multi_az"] is True
+    assert readings["database"].values["connection_limit"]["value"] > 50
+    assert [node["role"] for node in readings["cache"].facts["nodes"]] == ["primary", "replica"]
+    assert {reading.at for reading in readings.values()} == {done.started_at}
+
+
+def test_the_first_round_fills_three_hours_and_the_second_also_the_nodes_it_then_knows(aws, environment):
+    round_of(environment)
+    cpu = Series.objects.get(service="api", name="cpu")
+    oldest = Sample.objects.filter(series=cpu).order_by("at").first()
+    assert oldest is not None
+    assert timezone.now() - oldest.at > timedelta(hours=2, minutes=50)
+    assert sum(value is not None for value in Reading.objects.get(service="api").spark) > 50
+    round_of(environment)
+    nodes = Series.objects.filter(service="cache", name="memory").values_list("resource", flat=True)
+    assert sorted(nodes) == ["nova-cache-001", "nova-cache-002"]
+    assert Reading.objects.get(service="cache").values["memory/nova-cache-001"]["value"] > 0
+
+
+def test_later_rounds_read_only_what_is_new_and_the_last_periods_again(aws, environment):
+    for _ in range(2):
+        round_of(environment)
+    assert round_of(environment).samples < 200
+
+
+def test_values_that_change_late_are_corrected(aws, environment):
+    round_of(environment)
+    cpu = Latest.objects.get(series__service="api", series__name="cpu")
+    Sample.objects.filter(series=cpu.series, at=cpu.at).update(value=-1)
+    Series.objects.update(asked_until=cpu.at)
+    round_of(environment)
+    assert Sample.objects.get(series=cpu.series, at=cpu.at).value > 0
+
+
+def test_counters_that_are_silent_beside_traffic_are_zero(aws, environment):
+    round_of(environment)
+    errors = Latest.objects.get(series__service="api", series__name="elb_5xx")
+    requests = Latest.objects.get(series__service="api", series__name="requests")
+    assert (errors.at, errors.value) == (requests.at, 0)
+    assert Latest.objects.get(series__name="error_rate").value == 0
+
+
+def test_a_round_tells_open_pages(aws, environment):
+    before = live.revision(f"overview:{environment.name}")
+    round_of(environment)
+    assert live.revision(f"overview:{environment.name}") != before
+
+
+def test_a_dead_source_takes_only_its_own_values(aws, environment, monkeypatch):
+    round_of(environment)
+    before = Reading.objects.get(service="cache").values["clients"]
+    monkeypatch.setenv(environment.cache.url_env, "redis://127.0.0.1:9/0")
+    done = round_of(environment)
+    assert done.failed == ["Redis: Nova's Redis could not be reached"]
+    reading = Reading.objects.get(service="cache")
+    assert reading.failed == done.failed
+    assert reading.values["clients"] == before
+    assert reading.values["replicas"]["at"] > before["at"]
+
+
+def test_a_source_that_hangs_does_not_stall_the_round(aws, environment, monkeypatch, hanging_port):
+    round_of(environment)
+    monkeypatch.setenv(environment.database.dsn_env, f"postgresql://nova@127.0.0.1:{hanging_port}/nova")
+    started = monotonic()
+    done = round_of(environment)
+    assert monotonic() - started < collect.limit_s(environment) + 2
+    assert [sentence.partition(":")[0] for sentence in done.failed] == ["Cursor", "PostgreSQL"]
+
+
+def test_without_aws_the_rest_is_still_read(aws, environment):
+    round_of(environment)
+    faults = [{"service": "*", "operation": "*", "kind": "outage", "times": 200}]
+    steer("faults", faults)
+    done = round_of(environment)
+    assert any(sentence.startswith("CloudWatch: cloudwatch:GetMetricData") for sentence in done.failed)
+    assert Reading.objects.get(service="cache").values["answers"]["at"] >= done.started_at.isoformat()
+
+
+def test_two_collectors_at_once_make_one_round(aws, environment):
+    done: list[Round | None] = []
+
+    def collector() -> None:
+        done.append(collect.collect(environment))
+        connection.close()
+
+    threads = [Thread(target=collector) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(one is not None for one in done) == Round.objects.count() == 1
+
+
+def test_a_collector_that_lost_its_lease_writes_nothing(aws, environment, monkeypatch):
+    ask = collect._ask
+
+    def slowly(*args):
+        answers = ask(*args)
+        models.Lease.objects.update(token=99)
+        return answers
+
+    monkeypatch.setattr(collect, "_ask", slowly)
+    assert collect.collect(environment) is None
+    assert not Sample.objects.exists()
+    assert not Reading.objects.exists()
+    assert leases.held(environment.name, 99) is True
+
+
+def quick(environment: Environment) -> Environment:
+    return environment.model_copy(update={"rules": {"high-cpu": RuleChange(for_s=5)}})
+
+
+def wait_for(environment: Environment, state: State, within_s: float = 45) -> overview.Overview:
+    """Collect until the API server's tile is in that state."""
+    deadline = monotonic() + within_s
+    while True:
+        round_of(environment)
+        shown = overview.build(environment)
+        if shown.tiles[0].state == state:
+            return shown
+        assert monotonic() < deadline, shown.tiles[0]
+
+
+def test_high_cpu_is_seen_named_and_clears_after_the_restart(aws, environment):
+    environment = quick(environment)
+    steer("scenario", {"name": "high-cpu"})
+    burning = wait_for(environment, State.CRIT)
+    alert = Alert.objects.get()
+    assert (alert.rule, alert.state, burning.verdict.sentence) == ("high-cpu", "firing", alert.sentence)
+    assert alert.sentence.startswith("The API server's CPU is at 9")
+    steer("scenario", {"name": "calm"})
+    wait_for(environment, State.OK)
+    alert.refresh_from_db()
+    assert alert.state == "cleared"
+
+
+def test_the_task_collects_what_is_due_only(aws, environment):
+    tasks.collect_environment(environment.name)
+    tasks.collect_environment(environment.name)
+    tasks.collect_environment("nowhere")
+    assert Round.objects.count() == 1
+
+
+def test_the_command_says_what_it_did(aws, environment):
+    out = StringIO()
+    call_command("collect", stdout=out)
+    assert out.getvalue().startswith(f"{environment.name}: 11 sources, ")
+
+
+def test_the_command_names_the_environments_there_are():
+    with pytest.raises(CommandError, match="'nowhere'"):
+        call_command("collect", "nowhere")
+
+
+def test_old_rounds_are_forgotten():
+    now = timezone.now()
+    for age in (timedelta(days=3), timedelta()):
+        Round.objects.create(environment="x", started_at=now - age, finished_at=now - age, sources=0, samples=0)
+    tasks.keep_samples()
+    assert Round.objects.count() == 1
+
+
+def test_a_value_that_is_no_number_is_not_kept(environment):
+    seen = collect.Seen(service=None, before=None)
+    seen.put("cpu", timezone.now(), float("nan"))
+    seen.put("cpu", timezone.now(), float("inf"))
+    assert seen.columns == {}
+    assert samples.write({}, timezone.now()) == 0
