@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from dashboard.models import Alert
-
 from incidents.models import Incident, Link
 from incidents.timeline import Kind, append
 from novaops.runbook.models import Run
