@@ -1,6 +1,6 @@
 """Loads what the evidence of an incident is read from: a fixed number of queries, whatever its size."""
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from dashboard.models import Alert
@@ -12,22 +12,29 @@ from novaops.environment import Environment
 from novaops.runbook.models import Run
 from novaops.runbook.states import RunStatus
 
+# The entries that prove something.
+PROOF = Q(kind=TimelineEntry.Kind.MESSAGE) | Q(data__has_any_keys=["report", "snapshot", "no_action"])
 
-def load(incident: Incident, environment: Environment, live: tuple[ServiceHealth, ...] | None = None) -> Facts:
-    """The facts as they stand now; `live` is the services' health where the caller has it already."""
-    links = list(incident.links.all())
-    proof = Q(kind=TimelineEntry.Kind.MESSAGE) | Q(data__has_any_keys=["report", "snapshot", "no_action"])
-    entries = list(incident.timeline.filter(proof).select_related("author").order_by("at", "id"))
+
+def load(
+    incident: Incident,
+    environment: Environment,
+    live: tuple[ServiceHealth, ...] | None = None,
+    entries: list[TimelineEntry] | None = None,
+) -> Facts:
+    """The facts as they stand now; `live` and `entries` (newest last, with all proof) where the caller has them."""
+    if entries is None:
+        entries = list(incident.timeline.filter(PROOF).select_related("author").order_by("at", "id"))
     return Facts(
         now=timezone.now(),
         services=tuple(incident.services),
         severity=incident.severity,
         commander=incident.commander.get_username() if incident.commander else "",
-        alerts=_alerts([link.ref for link in links if link.kind == Link.Kind.ALERT]),
+        alerts=_alerts(incident),
         reports=_told(entries, "report"),
         snapshot=next(iter(_told(entries, "snapshot")[-1:]), None),
         messages=tuple(_evidence(entry) for entry in entries if entry.kind == TimelineEntry.Kind.MESSAGE),
-        succeeded_runs=_succeeded(incident, [link.ref for link in links if link.kind == Link.Kind.RUN]),
+        succeeded_runs=_succeeded(incident),
         no_action=_told(entries, "no_action"),
         health=health.read(environment, tuple(incident.services)) if live is None else live,
         verify_for_s=environment.verify_for_s,
@@ -37,7 +44,7 @@ def load(incident: Incident, environment: Environment, live: tuple[ServiceHealth
     )
 
 
-def _alerts(ids: list[int]) -> tuple[Evidence, ...]:
+def _alerts(incident: Incident) -> tuple[Evidence, ...]:
     return tuple(
         Evidence(
             kind="alert",
@@ -45,8 +52,12 @@ def _alerts(ids: list[int]) -> tuple[Evidence, ...]:
             text=f"{alert.title}: {alert.sentence} (from {alert.source})",
             url=alert.get_absolute_url(),
         )
-        for alert in Alert.objects.filter(pk__in=ids)
+        for alert in Alert.objects.filter(pk__in=_linked(incident, Link.Kind.ALERT))
     )
+
+
+def _linked(incident: Incident, kind: Link.Kind) -> QuerySet[Link, int]:
+    return incident.links.filter(kind=kind).values_list("ref", flat=True)
 
 
 def _told(entries: list[TimelineEntry], mark: str) -> tuple[Evidence, ...]:
@@ -58,8 +69,9 @@ def _evidence(entry: TimelineEntry) -> Evidence:
     return Evidence(kind=entry.kind, at=entry.at, text=f"{entry.text}{by}", url=entry.url)
 
 
-def _succeeded(incident: Incident, ids: list[int]) -> tuple[Evidence, ...]:
-    runs = Run.objects.filter(pk__in=ids, status=RunStatus.SUCCEEDED, service__in=incident.services)
+def _succeeded(incident: Incident) -> tuple[Evidence, ...]:
+    linked = Run.objects.filter(pk__in=_linked(incident, Link.Kind.RUN))
+    runs = linked.filter(status=RunStatus.SUCCEEDED, service__in=incident.services)
     return tuple(
         Evidence(
             kind="run",
@@ -79,7 +91,7 @@ def _open_before(incident: Incident) -> tuple[str, ...]:
 
 
 def _exported(incident: Incident) -> Evidence | None:
-    document = Postmortem.objects.filter(incident=incident).first()
+    document: Postmortem | None = getattr(incident, "postmortem", None)
     if not document or not document.exported_at:
         return None
     text = f"Version {document.exported_version} exported to {document.path}"

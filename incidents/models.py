@@ -81,6 +81,11 @@ class Incident(models.Model):
         return SEVERITIES[self.severity]
 
     @property
+    def closed_steps(self) -> int:
+        """How many of the six steps are closed."""
+        return sum(not step.is_open for step in self.steps.all())
+
+    @property
     def moments(self) -> Moments:
         return Moments(
             started_at=self.started_at,

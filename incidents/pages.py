@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from dashboard.context_processors import ON_REQUEST
-from incidents.forms import FollowUpForm, of_step
+from incidents.forms import of_step
 from incidents.guard import Refused, where
 from incidents.models import Incident
 from incidents.room import build, find
@@ -63,7 +63,7 @@ def room_context(request: HttpRequest, incident: Incident) -> dict[str, Any]:
     room = build(incident, where(incident), user_of(request))
     # The bar of the page shows the same snapshot, without reading it again.
     setattr(request, ON_REQUEST, room.shown)
-    return {"incident": incident, "room": room, "typed": {}, "key": uuid.uuid4(), "follow_up_form": FollowUpForm()}
+    return {"incident": incident, "room": room, "typed": {}, "key": uuid.uuid4()}
 
 
 def step_context(context: dict[str, Any], key: str) -> dict[str, Any]:

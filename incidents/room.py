@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -60,7 +60,6 @@ class Room:
     shown: overview.Overview
     older: bool
     roles: list[Role]
-    follow_ups: list[FollowUp]
     tiles: list[overview.Tile]
     offers: list[offers.Offer]
     next_update_due_at: datetime | None
@@ -82,7 +81,11 @@ def revision(incident: Incident, environment: Environment) -> str:
 
 
 def find(number: int) -> QuerySet[Incident]:
-    return Incident.objects.select_related("commander", "declared_by").filter(number=number)
+    """The incident of that number with all that its pages show of it."""
+    steps = ChecklistStep.objects.select_related("done_by").prefetch_related("items")
+    open_work = Count("follow_ups", filter=Q(follow_ups__state=FollowUp.State.OPEN))
+    found = Incident.objects.filter(number=number).select_related("commander", "postmortem").defer("postmortem__text")
+    return found.annotate(open_follow_ups=open_work).prefetch_related(Prefetch("steps", steps))
 
 
 def build(incident: Incident, environment: Environment, user: User) -> Room:
@@ -90,19 +93,18 @@ def build(incident: Incident, environment: Environment, user: User) -> Room:
     rev = revision(incident, environment)
     shown = overview.build(environment)
     live_now = health.of(shown, tuple(incident.services))
-    facts = loader.load(incident, environment, live_now)
-    newest = list(incident.timeline.select_related("author").order_by("-at", "-id")[: MOST_ENTRIES + 1])
+    entries, older = _entries(incident)
+    facts = loader.load(incident, environment, live_now, entries)
     can_join, can_command = can(user, Verb.JOIN, environment), can(user, Verb.COMMAND, environment)
     due = incident.next_update_due_at
     return Room(
         incident=incident,
         environment=environment,
         steps=steps(incident, facts),
-        entries=newest[:MOST_ENTRIES],
+        entries=entries[::-1][:MOST_ENTRIES],
         shown=shown,
-        older=len(newest) > MOST_ENTRIES,
+        older=older,
         roles=list(incident.roles.filter(until=None).select_related("user")),
-        follow_ups=list(incident.follow_ups.select_related("owner")),
         tiles=[tile for tile in shown.tiles if tile.kind in incident.services],
         offers=suggested(incident, environment, user) if incident.is_open else [],
         next_update_due_at=due,
@@ -114,6 +116,14 @@ def build(incident: Incident, environment: Environment, user: User) -> Room:
     )
 
 
+def _entries(incident: Incident) -> tuple[list[TimelineEntry], bool]:
+    """The newest entries and all that prove something, oldest first; whether there are more."""
+    newest = incident.timeline.order_by("-at", "-id").values("pk")[: MOST_ENTRIES + 1]
+    shown = incident.timeline.filter(Q(pk__in=newest) | loader.PROOF).select_related("author")
+    entries = list(shown.order_by("at", "id"))
+    return entries, len(entries) > MOST_ENTRIES
+
+
 def suggested(incident: Incident, environment: Environment, user: User) -> list[offers.Offer]:
     """The actions on the affected services, tied to the incident."""
     return [
@@ -123,7 +133,7 @@ def suggested(incident: Incident, environment: Environment, user: User) -> list[
 
 def steps(incident: Incident, facts: Facts) -> list[StepView]:
     """The six steps with what proves them, what they lack and the best next thing."""
-    rows = list(incident.steps.select_related("done_by").prefetch_related("items"))
+    rows = list(incident.steps.all())
     first_open = next((row.key for row in rows if row.is_open), "")
     return [_step(incident, row, rows, facts, current=row.key == first_open) for row in rows]
 

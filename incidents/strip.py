@@ -1,17 +1,20 @@
 """The open incident as every page shows it: one line under the bar, and on the overview."""
 
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from dashboard.overview import IncidentStrip
 from incidents.models import ChecklistStep, Incident
-from incidents.steps import STEP, STEPS
+from incidents.steps import STEPS
 from novaops.environment import Environment
 
 
 def of(environment: Environment) -> IncidentStrip | None:
     """The most severe open incident of the environment, the newest of several; None where none is open."""
     open_here = Incident.objects.filter(environment=environment.name, state=Incident.State.OPEN)
-    incident = open_here.select_related("commander").prefetch_related("steps").order_by("severity", "-number").first()
+    first = ChecklistStep.objects.filter(incident=OuterRef("pk"), state=ChecklistStep.State.OPEN).values("position")[:1]
+    worst = open_here.select_related("commander").order_by("severity", "-number")
+    incident = worst.annotate(open_step=Subquery(first)).first()
     if incident is None:
         return None
     return IncidentStrip(
@@ -20,12 +23,11 @@ def of(environment: Environment) -> IncidentStrip | None:
         severity=incident.severity,
         age=timezone.now() - incident.started_at,
         commander=incident.commander.get_username() if incident.commander else "",
-        step=_step(list(incident.steps.all())),
+        step=_step(incident.open_step),
         url=incident.get_absolute_url(),
     )
 
 
-def _step(rows: list[ChecklistStep]) -> str:
+def _step(position: int | None) -> str:
     """Where the checklist stands, as in `2/6 Assess`."""
-    first = next((row for row in rows if row.is_open), None)
-    return f"{first.position}/{len(STEPS)} {STEP[first.key].title}" if first else f"{len(STEPS)}/{len(STEPS)}"
+    return f"{position}/{len(STEPS)} {STEPS[position - 1].title}" if position else f"{len(STEPS)}/{len(STEPS)}"

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
-from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,7 +14,7 @@ from incidents import checklist, commands, declaring
 from incidents import incident as decide
 from incidents.forms import DeclareForm, FollowUpForm
 from incidents.guard import Refused, where
-from incidents.models import ChecklistStep, Incident, Role
+from incidents.models import Incident, Role
 from incidents.pages import form_key, incident_of, room_context, shows_refusal, user_of
 from incidents.room import revision
 from incidents.severity import FOR_ALERT, SEVERITIES
@@ -40,8 +39,7 @@ def index(request: HttpRequest) -> HttpResponse:
         found = found.filter(severity=asked["severity"])
     if asked["q"]:
         found = found.filter(title__icontains=asked["q"])
-    closed = Count("steps", filter=~Q(steps__state=ChecklistStep.State.OPEN))
-    page = Paginator(found.annotate(closed_steps=closed), INCIDENTS_A_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(found.prefetch_related("steps"), INCIDENTS_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "page_obj": page,
         "asked": asked,
@@ -197,17 +195,22 @@ def star(request: HttpRequest, number: int, entry: int) -> HttpResponse:
     return _back(number, f"#entry-{entry}")
 
 
-@require_POST
-@requires(Verb.JOIN)
-@shows_refusal
+@require_http_methods(["GET", "POST"])
+@requires(Verb.VIEW)
 def follow_ups(request: HttpRequest, number: int) -> HttpResponse:
-    """Write down a follow-up."""
-    form = FollowUpForm(request.POST)
-    if not form.is_valid():
-        context = room_context(request, incident_of(number)) | {"follow_up_form": form}
-        return render(request, "incidents/room.html", context, status=409)
-    decide.add_follow_up(number, form.save(commit=False), by=user_of(request))
-    return _back(number, "#follow-ups")
+    """The follow-ups of an incident, and the form that adds one."""
+    incident = incident_of(number)
+    form = FollowUpForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        decide.add_follow_up(number, form.save(commit=False), by=user_of(request))
+        return redirect("incidents:follow_ups", number)
+    context = {
+        "incident": incident,
+        "follow_ups": incident.follow_ups.select_related("owner"),
+        "form": form,
+        "can_join": can(user_of(request), Verb.JOIN, where(incident)),
+    }
+    return render(request, "incidents/follow_ups.html", context, status=409 if form.errors else 200)
 
 
 @require_POST
@@ -216,7 +219,7 @@ def follow_ups(request: HttpRequest, number: int) -> HttpResponse:
 def follow_up_state(request: HttpRequest, number: int, follow_up: int) -> HttpResponse:
     """Finish, drop or open a follow-up again."""
     decide.set_follow_up_state(number, follow_up, request.POST.get("state", ""), by=user_of(request))
-    return _back(number, "#follow-ups")
+    return redirect("incidents:follow_ups", number)
 
 
 @require_POST

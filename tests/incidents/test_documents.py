@@ -1,4 +1,4 @@
-"""The post-mortem: from facts, safe against hostile text, kept through edits, exported once."""
+"""The post-mortem: filled from facts, safe against hostile text, kept through edits, exported to one file."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from dashboard.models import Alert, Sample, Series
-from dashboard.partitions import ensure
+from dashboard.partitions import SAMPLES, ensure
 from incidents import checklist, documents
 from incidents import incident as decide
 from incidents.guard import Refused
@@ -77,8 +77,7 @@ def test_it_fills_what_a_machine_can_know(resolved: Incident, commander: User) -
 def test_every_figure_is_recomputed_from_the_recorded_samples(resolved: Incident, place: Environment) -> None:
     assert resolved.resolved_at
     began, ended = resolved.started_at, resolved.resolved_at
-    for day in {began.date(), ended.date()}:
-        ensure(day)
+    ensure(SAMPLES, [began, ended])
     cpu = Series.objects.create(environment=place.name, service="api", name="cpu", unit="%")
     failed = Series.objects.create(environment=place.name, service="api", name="target_5xx", unit="requests")
     elsewhere = Series.objects.create(environment=place.name, service="cache", name="cpu", unit="%")

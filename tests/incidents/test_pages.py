@@ -61,14 +61,14 @@ def test_a_viewer_sees_the_room_and_why_nothing_can_be_done(
     assert "Your role may not write in incidents: ask a responder or commander." in text(response)
 
 
-POSTS = ["compose", "join", "report", "affected", "message", "no_action", "follow_ups", "postmortem_export"]
+POSTS = ["compose", "join", "report", "affected", "message", "no_action", "postmortem_export"]
 
 
-@pytest.mark.parametrize("name", [*POSTS, "command", "severity", "reopen"])
+@pytest.mark.parametrize("name", [*POSTS, "follow_ups", "command", "severity", "reopen"])
 def test_a_viewer_may_not_write(declare: Declare, client_of: SignIn, responder: User, viewer: User, name: str) -> None:
     incident = declare(responder)
     before = TimelineEntry.objects.count()
-    assert client_of(viewer).post(url(name, incident.number)).status_code == 403
+    assert client_of(viewer).post(url(name, incident.number), {"title": "x", "kind": "prevent"}).status_code == 403
     assert TimelineEntry.objects.count() == before
 
 
@@ -290,12 +290,12 @@ def test_a_viewer_who_opens_a_post_mortem_first_does_not_generate_it(
     assert not Postmortem.objects.exists()
 
 
-def test_follow_ups_are_added_and_finished_from_the_room(declare: Declare, client_of: SignIn, commander: User) -> None:
+def test_follow_ups_are_added_and_finished(declare: Declare, client_of: SignIn, commander: User) -> None:
     incident = declare(commander)
     client = client_of(commander)
     client.post(url("follow_ups", incident.number), {"title": "Scale earlier", "kind": "prevent", "due": "2026-12-01"})
     follow_up = FollowUp.objects.get()
-    assert "Scale earlier" in text(client.get(incident.get_absolute_url()))
+    assert "Scale earlier" in text(client.get(url("follow_ups", incident.number)))
     client.post(url("follow_up_state", incident.number, follow_up.pk), {"state": "done"})
     follow_up.refresh_from_db()
     assert follow_up.state == "done"
@@ -304,6 +304,7 @@ def test_follow_ups_are_added_and_finished_from_the_room(declare: Declare, clien
 def test_the_room_costs_the_same_with_a_long_timeline(declare: Declare, client_of: SignIn, commander: User) -> None:
     incident = declare(commander)
     client = client_of(commander)
+    client.get(incident.get_absolute_url())
     counts = []
     for _ in range(2):
         with CaptureQueriesContext(
@@ -315,13 +316,14 @@ def test_the_room_costs_the_same_with_a_long_timeline(declare: Declare, client_o
             decide.note(incident.number, f"note {n}", by=commander)
         decide.add_follow_up(incident.number, FollowUp(title="x", kind="detect", owner=commander), by=commander)
     assert counts[1] <= counts[0]
-    assert counts[0] <= 24
+    assert counts[1] <= 15
 
 
 def test_the_list_costs_the_same_however_long_it_is(
     declare: Declare, make_alert: Callable[..., Alert], client_of: SignIn, commander: User
 ) -> None:
     client = client_of(commander)
+    client.get(url("list"))
     counts = []
     for kind in ("api", "cache", "database"):
         declare(commander, alert=make_alert(service=kind, rule=kind), services=(kind,))
