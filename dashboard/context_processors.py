@@ -10,8 +10,9 @@ from django.utils import timezone
 from dashboard.overview import IncidentStrip, Overview, incident_of
 from novaops import environment as declared
 from novaops.environment import Environment
-from novaops.runbook.models import Run
-from novaops.runbook.states import ACTIVE
+from novaops.runbook import freezes
+from novaops.runbook.models import Freeze, Run
+from novaops.runbook.states import ACTIVE, RunStatus
 
 ON_REQUEST = "overview"
 
@@ -41,13 +42,20 @@ class Bar:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Open incidents shown, and runs that are not over."""
-        return {"incidents": int(self.incident is not None), "runs": self._runs()}
+        """Open incidents shown, runs that are not over, and those of them that wait for a second person."""
+        active = self._active()
+        waiting = active.count(RunStatus.AWAITING_APPROVAL)
+        return {"incidents": int(self.incident is not None), "runs": len(active), "approvals": waiting}
 
-    def _runs(self) -> int:
+    @cached_property
+    def freeze(self) -> Freeze | None:
+        return freezes.standing(self.environment.name)
+
+    def _active(self) -> list[str]:
         if self._overview:
-            return len(self._overview.running)
-        return Run.objects.filter(environment=self.environment.name, status__in=ACTIVE).count()
+            return [run.status for run in self._overview.running]
+        found = Run.objects.filter(environment=self.environment.name, status__in=ACTIVE)
+        return list(found.values_list("status", flat=True))
 
 
 def asked(request: HttpRequest) -> Environment:

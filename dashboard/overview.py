@@ -17,8 +17,8 @@ from dashboard.status import State
 from dashboard.tiles import Tile, Value
 from novaops import live
 from novaops.environment import SERVICE_KINDS, Environment
-from novaops.runbook import offers
-from novaops.runbook.models import Run
+from novaops.runbook import offers, undo
+from novaops.runbook.models import Run, Undo
 from novaops.runbook.offers import Offer
 from novaops.runbook.registry import actions
 from novaops.runbook.states import ACTIVE
@@ -29,6 +29,7 @@ RECENT = timedelta(minutes=60)
 MOST_CHANGES = 12
 MOST_OFFERS = 5
 MOST_RUNS = 30
+MOST_UNDOS = 3
 User_ = User | AnonymousUser
 
 
@@ -77,6 +78,7 @@ class Overview:
     offers: list[Offer]
     incident: IncidentStrip | None
     running: list[Run]
+    undos: list[Undo]
     as_of: datetime | None
     rev: str
 
@@ -102,6 +104,7 @@ def build(environment: Environment, user: User_ | None = None, now: datetime | N
         offers=offers_for(firing, user, environment) if user else [],
         incident=incident_of(environment),
         running=[run for run in runs if run.status in ACTIVE],
+        undos=list(undo.standing(environment.name)[:MOST_UNDOS]),
         as_of=as_of,
         rev=revision(environment, now),
     )

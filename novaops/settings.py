@@ -103,7 +103,7 @@ CACHES = {
         "OPTIONS": REDIS_TIMEOUTS,
     }
 }
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 
 # Sign-in (SECURITY: local accounts, argon2, no self-registration).
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]

@@ -149,6 +149,6 @@ def test_every_page_has_the_bar(client_of, viewer, environment):
     answer = client_of(viewer).get(reverse("runbook:runs"))
     bar = answer.context["bar"]
     assert bar.environment == environment
-    assert bar.counts == {"incidents": 0, "runs": 0}
+    assert bar.counts == {"incidents": 0, "runs": 0, "approvals": 0}
     assert timezone.now() - bar.now < timedelta(minutes=1)
     assert Alert.objects.count() == 0
