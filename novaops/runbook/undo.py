@@ -50,9 +50,11 @@ def remember(run: Run, action: Action, ctx: Context) -> None:
 def dismiss(entry: Undo, *, by: User) -> None:
     """Say that the change is meant to stay. Raises Refused."""
     action = actions.get(entry.action)
-    verdict = can(by, action.risk.verb, environments.get(entry.environment)) if action else None
-    if verdict is None or not verdict:
-        raise Refused(verdict.sentence if verdict else f"There is no action {entry.action} any more.")
+    if action is None:
+        raise Refused(f"There is no action {entry.action} any more.")
+    verdict = can(by, action.risk.verb, environments.get(entry.environment))
+    if not verdict:
+        raise Refused(verdict.sentence)
     with transaction.atomic():
         if not _settle(Undo.objects.filter(pk=entry.pk, state=Undo.State.OPEN), Undo.State.DISMISSED, by):
             raise Refused("This was settled already.")
