@@ -1,10 +1,13 @@
 """Watches what a browser reports while a test drives it: errors, policy violations, requests to other hosts."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
+
+from tests.browser.looks import Look
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -50,3 +53,13 @@ def axe(page: Page) -> list[str]:
 def too_wide(page: Page) -> bool:
     """Whether the page scrolls sideways."""
     return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+def faults(page: Page, looks: Iterable[Look]) -> list[str]:
+    """What is wrong with the page in each of the looks: what axe finds, and scrolling sideways."""
+    found = []
+    for look in looks:
+        look.put_on(page)
+        found += [f"{look.name}: {fault}" for fault in axe(page)]
+        found += [f"{look.name}: scrolls sideways"] if too_wide(page) else []
+    return found
