@@ -16,6 +16,11 @@ class Look:
     colour_blind: bool = False
 
     @property
+    def recoloured(self) -> bool:
+        """Whether it differs from the plain look in nothing but colours."""
+        return (self.scheme == "dark" or self.colour_blind) and not self.phone
+
+    @property
     def size(self) -> ViewportSize:
         return {"width": 390, "height": 844} if self.phone else {"width": 1440, "height": 900}
 
@@ -41,5 +46,4 @@ LOOKS = (
     Look("cvd", colour_blind=True),
     Look("cvd-dark", scheme="dark", colour_blind=True),
     Look("phone", phone=True),
-    Look("phone-dark", scheme="dark", phone=True),
 )
