@@ -118,7 +118,7 @@
   });
 
   // Display choices.
-  const form = one("#display form");
+  const form = one("#display form:not([method])");
   if (form) {
     for (const field of form.elements) {
       if (field.type === "radio") field.checked = (root.dataset[field.name] || "") === field.value;
@@ -137,13 +137,13 @@
   }
 
   // Keys: never while typing, never one that executes something.
-  let prefix = 0;
+  let prefix = -Infinity;
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") all(".menu[open]").forEach((menu) => (menu.open = false));
     const typing = event.target.closest?.("input, select, textarea, [contenteditable], dialog");
     if (typing || event.metaKey || event.ctrlKey || event.altKey || root.dataset.keys === "off") return;
     const follows = performance.now() - prefix < 1000;
-    prefix = 0;
+    prefix = -Infinity;
     if (follows) one(`[data-key="${CSS.escape(event.key)}"]`)?.click();
     else if (event.key === "g") prefix = performance.now();
     else if (event.key === "?") one("#display")?.showModal();
@@ -184,8 +184,6 @@
     button.dataset.touched = "";
     button.classList.add("holding");
     const done = () => {
-      const field = button.form?.elements[button.dataset.holdFills];
-      if (field) field.value = button.dataset.hold;
       button.dataset.touched = "held";
       release();
       button.form?.requestSubmit(button);

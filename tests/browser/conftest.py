@@ -1,11 +1,9 @@
 """A real Chromium before the real site: every page is watched, and a test fails on what it reports."""
 
-import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
@@ -17,6 +15,7 @@ from django.test.utils import modify_settings
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests import chromium
+from tests.browser.looks import LOOKS, Look
 from tests.browser.watch import Watch
 
 HOST = "localhost"
@@ -36,38 +35,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.browser)
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a reader sees a page: the system's scheme, their own choices, and the size of the screen."""
-
-    name: str
-    scheme: Literal["light", "dark"] = "light"
-    phone: bool = False
-    chosen: dict[str, str] = field(default_factory=dict)
-
-    def options(self) -> dict[str, Any]:
-        """What Playwright's new_context wants."""
-        viewport = {"width": 390, "height": 844} if self.phone else {"width": 1440, "height": 900}
-        return {"viewport": viewport, "color_scheme": self.scheme, "is_mobile": self.phone, "has_touch": self.phone}
-
-
-LOOKS = (
-    Look("light"),
-    Look("dark", scheme="dark"),
-    Look("cvd", chosen={"cvd": "on"}),
-    Look("cvd-dark", scheme="dark", chosen={"cvd": "on"}),
-    Look("phone", phone=True),
-    Look("phone-dark", scheme="dark", phone=True),
-)
-
-
-@pytest.fixture(params=LOOKS, ids=lambda look: look.name)
-def look(request: pytest.FixtureRequest) -> Look:
-    """Every look in turn."""
-    found: Look = request.param
-    return found
 
 
 @pytest.fixture(scope="session")
@@ -119,8 +86,6 @@ def open_page(browser: Browser, site: str) -> Iterator[OpenPage]:
     def make(look: Look = LOOKS[0], user: User | None = None, expect: tuple[str, ...] = (), **options: Any) -> Page:
         context = browser.new_context(base_url=site, **look.options(), **options)
         context.set_default_timeout(TIMEOUT_MS)
-        if look.chosen:
-            context.add_init_script(f"localStorage.setItem('display', '{json.dumps(look.chosen)}')")
         watches.append((context, Watch(site, expect)))
         watches[-1][1].attach(context)
         if user:

@@ -185,7 +185,14 @@ def steps(*states: str) -> list[Any]:
     )
     found = []
     for position, state in enumerate(states):
-        step = Step(position=position, title=f"Step {position}", kind="wait", state=state, sentence="1 of 2 tasks run")
+        step = Step(
+            pk=position + 1,
+            position=position,
+            title=f"Step {position}",
+            kind="wait",
+            state=state,
+            sentence="1 of 2 tasks run",
+        )
         step.started_at = None if state in ("pending", "skipped") else ago(60)
         step.progress_percent = 50 if state == "running" else None
         step._prefetched_objects_cache = {"calls": Call.objects.none()}
@@ -255,11 +262,11 @@ def render(name: str) -> str:
     request.user = USER
     shown = context.get("overview")
     declared = environments.default()
-    bar = {
-        "environment": declared,
-        "environments": [declared],
-        "incident": shown.incident if shown else None,
-        "counts": {"incidents": 1, "runs": 0},
-        "now": NOW,
-    }
+    bar = SimpleNamespace(
+        environment=declared,
+        environments=[declared],
+        incident=shown.incident if shown else None,
+        counts={"incidents": 1, "runs": 0},
+        now=NOW,
+    )
     return render_to_string(template, {**context, "bar": bar, "user": USER, "request": request, "csrf_token": "token"})

@@ -3,17 +3,17 @@
 import pytest
 from django.contrib.auth.models import User
 
-from tests.browser.conftest import Look, OpenPage
-from tests.browser.watch import axe, too_wide
+from tests.browser.conftest import OpenPage
+from tests.browser.looks import LOOKS
+from tests.browser.watch import axe, faults
 
 PASSWORD = "a-long-enough-password"
 
 
-def test_signing_in_is_accessible_in_every_look(open_page: OpenPage, look: Look) -> None:
-    page = open_page(look)
+def test_signing_in_is_accessible_in_every_look(open_page: OpenPage) -> None:
+    page = open_page()
     page.goto("/accounts/login/")
-    assert axe(page) == []
-    assert not too_wide(page)
+    assert faults(page, LOOKS) == []
 
 
 def test_a_wrong_password_is_told_and_accessible(open_page: OpenPage, viewer: User) -> None:
@@ -60,12 +60,11 @@ def test_account_pages_are_accessible(open_page: OpenPage, viewer: User, path: s
     assert axe(page) == []
 
 
-def test_a_missing_page_is_accessible_and_leads_back(open_page: OpenPage, viewer: User, look: Look) -> None:
-    page = open_page(look, user=viewer, expect=("404",))
+def test_a_missing_page_is_accessible_and_leads_back(open_page: OpenPage, viewer: User) -> None:
+    page = open_page(user=viewer, expect=("404",))
     page.goto("/nothing/here/")
     assert page.get_by_role("heading", name="There is no such page").is_visible()
-    assert axe(page) == []
-    assert not too_wide(page)
+    assert faults(page, LOOKS) == []
     page.get_by_role("link", name="Go to the overview").click()
     page.locator("#overview").wait_for()
 

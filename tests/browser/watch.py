@@ -1,13 +1,16 @@
 """Watches what a browser reports while a test drives it: errors, policy violations, requests to other hosts."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
 
+from tests.browser.looks import Look
+
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 TELL_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) =>
   console.error(`content security policy: ${event.effectiveDirective} blocked ${event.blockedURI}`))"""
 
@@ -40,13 +43,24 @@ class Watch:
             self.problems.append(problem)
 
 
-def axe(page: Page) -> list[str]:
-    """What axe finds wrong with the page, one line for each place; empty where it is clean."""
+def axe(page: Page, only: str = "") -> list[str]:
+    """What axe finds wrong with the page, one line for each place; empty where it is clean. `only` names one rule."""
     page.evaluate(AXE)
-    found: dict[str, Any] = page.evaluate("rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})", RULES)
+    asked = {"type": "rule", "values": [only]} if only else {"type": "tag", "values": TAGS}
+    found: dict[str, Any] = page.evaluate("asked => axe.run(document, {runOnly: asked})", asked)
     return [f"{rule['id']}: {place['html']}" for rule in found["violations"] for place in rule["nodes"]]
 
 
 def too_wide(page: Page) -> bool:
     """Whether the page scrolls sideways."""
     return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+def faults(page: Page, looks: Iterable[Look]) -> list[str]:
+    """What is wrong with the page in each of the looks: what axe finds, and scrolling sideways."""
+    found = []
+    for look in looks:
+        look.put_on(page)
+        found += [f"{look.name}: {fault}" for fault in axe(page, "color-contrast" if look.recoloured else "")]
+        found += [f"{look.name}: scrolls sideways"] if too_wide(page) else []
+    return found
