@@ -1,6 +1,7 @@
 """The dashboard app."""
 
 from django.apps import AppConfig
+from django.core.checks import register
 
 from dashboard import services
 
@@ -11,4 +12,8 @@ class DashboardConfig(AppConfig):
     name = "dashboard"
 
     def ready(self) -> None:
+        """Find the services, then check what nova.toml says of their rules."""
         services.autodiscover()
+        from dashboard.checks import rules_exist
+
+        register(rules_exist)

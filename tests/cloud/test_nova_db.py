@@ -37,10 +37,12 @@ def test_a_full_server_is_told_apart_from_a_dead_one(dsn):
 
 
 def test_the_cursor_is_the_processors_not_the_newest_events(dsn, nova_database):
-    with pytest.raises(OutsideError, match="no cursor in event_cursor yet"):
-        nova_db.processed_ledger(dsn, "event_cursor")
-    nova_database.execute("INSERT INTO event_cursor (ledger, closed_at) VALUES (4711, now())")
-    assert nova_db.processed_ledger(dsn, "event_cursor") == 4711
+    nova_database.execute("DROP TABLE IF EXISTS another_cursor")
+    nova_database.execute("CREATE TABLE another_cursor (ledger bigint)")
+    with pytest.raises(OutsideError, match="no cursor in another_cursor yet"):
+        nova_db.processed_ledger(dsn, "another_cursor")
+    nova_database.execute("INSERT INTO another_cursor VALUES (4711)")
+    assert nova_db.processed_ledger(dsn, "another_cursor") == 4711
 
 
 def test_a_missing_table_is_a_sentence_without_the_query(dsn):

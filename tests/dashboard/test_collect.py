@@ -16,6 +16,7 @@ from django.utils import timezone
 from dashboard import collect, leases, models, overview, samples, tasks
 from dashboard.models import Alert, Latest, Reading, Round, Sample, Series
 from dashboard.status import State
+from novaops import environment as declared
 from novaops import live
 from novaops.environment import Environment, RuleChange
 
@@ -32,6 +33,12 @@ def hanging_port():
     """A port that takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
+
+
+@pytest.fixture
+def environment() -> Environment:
+    """The sandbox, collected so seldom that its sources may take their time on a busy machine."""
+    return declared.default().model_copy(update={"collect_every_s": 12})
 
 
 def round_of(environment: Environment) -> Round:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboard import metrics
+from dashboard import checks, metrics
 from dashboard.samples import Value
 from dashboard.services.base import CLOUDWATCH, Asking, Rule, Service, services
 from dashboard.services.events import NEVER_S
@@ -172,3 +172,15 @@ def test_a_call_that_two_services_need_is_made_once(environment: Environment):
         with pytest.raises(ValueError, match="broken"):
             asking.once(describe, "broken")
     assert calls == ["a", "b", "broken"]
+
+
+def test_nova_toml_changes_only_rules_that_exist(environment: Environment, monkeypatch):
+    assert checks.rules_exist() == []
+    monkeypatch.setattr(declared, "environments", lambda: {"sandbox": changed_wrongly(environment)})
+    (wrong,) = checks.rules_exist()
+    assert "'high-cpus'" in wrong.msg
+    assert "high-cpu," in str(wrong.hint)
+
+
+def changed_wrongly(environment: Environment) -> Environment:
+    return environment.model_copy(update={"rules": {"high-cpus": RuleChange(for_s=5)}})

@@ -1,0 +1,23 @@
+"""Checks at the start of NovaOps: what nova.toml changes must exist."""
+
+from typing import Any
+
+from django.core.checks import CheckMessage, Error
+
+from dashboard.services.base import services
+from novaops import environment as declared
+
+
+def rules_exist(**_: Any) -> list[CheckMessage]:
+    """A rule that nova.toml changes under a wrong name would keep its default in silence."""
+    known = sorted(rule.key for service in services.values() for rule in service.rules)
+    return [
+        Error(
+            f"nova.toml changes the rule {key!r} of {name}, which does not exist.",
+            hint=f"The rules are {', '.join(known)}.",
+            id="dashboard.E001",
+        )
+        for name, environment in declared.environments().items()
+        for key in environment.rules
+        if key not in known
+    ]
