@@ -27,7 +27,7 @@ def load(
         entries = list(incident.timeline.filter(PROOF).select_related("author").order_by("at", "id"))
     return Facts(
         now=timezone.now(),
-        services=tuple(incident.services),
+        services=health.titles(incident.services),
         severity=incident.severity,
         commander=incident.commander.get_username() if incident.commander else "",
         alerts=_alerts(incident),

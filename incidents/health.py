@@ -1,5 +1,6 @@
 """The live state of affected services, as the overview shows it, and since when they have been well."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db.models import Max
@@ -7,6 +8,7 @@ from django.utils import timezone
 
 from dashboard import overview
 from dashboard.models import Alert
+from dashboard.services.base import services
 from dashboard.status import State
 from incidents.evidence import ServiceHealth
 from incidents.models import Incident
@@ -17,14 +19,14 @@ from novaops.environment import Environment
 LOOK_BACK = timedelta(days=1)
 
 
-def read(environment: Environment, services: tuple[str, ...]) -> tuple[ServiceHealth, ...]:
+def read(environment: Environment, kinds: tuple[str, ...]) -> tuple[ServiceHealth, ...]:
     """The state of each of these services from the overview's own snapshot. Only `ok` is healthy."""
-    return of(overview.build(environment), services)
+    return of(overview.build(environment), kinds)
 
 
-def of(shown: overview.Overview, services: tuple[str, ...]) -> tuple[ServiceHealth, ...]:
+def of(shown: overview.Overview, kinds: tuple[str, ...]) -> tuple[ServiceHealth, ...]:
     """The health of these services in a snapshot; a healthy one is so since its last alert cleared."""
-    calm = _calm_since(shown.environment, services)
+    calm = _calm_since(shown.environment, kinds)
     return tuple(
         ServiceHealth(
             kind=tile.kind,
@@ -35,16 +37,21 @@ def of(shown: overview.Overview, services: tuple[str, ...]) -> tuple[ServiceHeal
             why=tile.why,
         )
         for tile in shown.tiles
-        if tile.kind in services
+        if tile.kind in kinds
     )
 
 
-def _calm_since(environment: Environment, services: tuple[str, ...]) -> dict[str, datetime]:
+def _calm_since(environment: Environment, kinds: tuple[str, ...]) -> dict[str, datetime]:
     """When the last alert of each service cleared, where one did lately."""
     recent = Alert.objects.filter(
-        environment=environment.name, service__in=services, cleared_at__gte=timezone.now() - LOOK_BACK
+        environment=environment.name, service__in=kinds, cleared_at__gte=timezone.now() - LOOK_BACK
     )
     return dict(recent.order_by().values_list("service").annotate(Max("cleared_at")))
+
+
+def titles(kinds: Iterable[str]) -> tuple[str, ...]:
+    """The services as the tiles name them."""
+    return tuple(services[kind].title if kind in services else kind for kind in kinds)
 
 
 def attach_snapshot(incident: Incident, environment: Environment) -> None:
@@ -57,7 +64,7 @@ def attach_snapshot(incident: Incident, environment: Environment) -> None:
     append(
         incident,
         Kind.STATE,
-        f"{shown.verdict.sentence} ({states})",
+        f"The overview said: {shown.verdict.sentence} ({states})",
         data={
             "snapshot": True,
             "verdict": str(shown.verdict.state),

@@ -138,7 +138,7 @@ def set_affected(number: int, services: tuple[str, ...], impact: str, *, by: Use
     before = {"services": incident.services, "impact": incident.impact}
     incident.services, incident.impact = list(services), impact.strip()
     incident.save(update_fields=["services", "impact"])
-    text = f"Affected: {', '.join(services)}" + (f". {impact.strip()}" if impact.strip() else "")
+    text = f"Affected: {', '.join(health.titles(services))}" + (f". {impact.strip()}" if impact.strip() else "")
     append(incident, Kind.STATE, text, by=by, data={"services": list(services)})
     health.attach_snapshot(incident, place)
     link_what_is_there(incident)

@@ -65,6 +65,8 @@ def _measure(moments: Moments, name: str, meaning: str, first: str, second: str)
 
 def duration(seconds: float) -> str:
     """A duration in words of at most two units: `45 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
+    if seconds < 0:
+        return str(Known.INVALID)
     whole = round(seconds)
     units = [(whole // 86400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]
     first = next((i for i, (count, _) in enumerate(units) if count), len(units) - 1)

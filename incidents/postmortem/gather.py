@@ -14,6 +14,7 @@ from dashboard.services.base import Series as Declared
 from dashboard.services.base import services
 from incidents.checklist import spent
 from incidents.guard import where
+from incidents.health import titles
 from incidents.measures import measures
 from incidents.models import FollowUp, Incident, Link, TimelineEntry
 from incidents.postmortem.story import (
@@ -51,7 +52,7 @@ def gather(incident: Incident, *, base_url: str) -> Story:
         severity_meaning=incident.grade.meaning,
         state=incident.state,
         environment=incident.environment,
-        services=tuple(_title(service) for service in incident.services),
+        services=titles(incident.services),
         impact=incident.impact,
         commander=incident.commander.get_username() if incident.commander else "",
         participants=_participants(incident),
@@ -75,7 +76,7 @@ def gather(incident: Incident, *, base_url: str) -> Story:
 
 
 def _title(kind: str) -> str:
-    return services[kind].title if kind in services else kind
+    return titles([kind])[0]
 
 
 def _participants(incident: Incident) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ parser = MarkdownIt("js-default", {"html": False, "linkify": False}).disable("im
 cleaner = nh3.Cleaner(
     tags=TAGS,
     attributes={"*": set(), "a": {"href"}, "ol": {"start"}},
+    # Wide tables scroll by themselves, which the keyboard must reach.
+    set_tag_attribute_values={"table": {"tabindex": "0"}},
     url_schemes={"http", "https", "mailto"},
     link_rel="noopener noreferrer nofollow",
 )

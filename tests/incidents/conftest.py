@@ -46,8 +46,8 @@ def make_alert(place: Environment) -> Callable[..., Alert]:
             "value": 93.4,
             "threshold": 80,
             "dedup_key": f"{place.name}:{service}:{rule}:",
-            "started_at": now - timedelta(minutes=6),
-            "fired_at": now - timedelta(minutes=1),
+            "started_at": now - timedelta(minutes=20),
+            "fired_at": now - timedelta(minutes=15),
             **changes,
         }
         return Alert.objects.create(**values)

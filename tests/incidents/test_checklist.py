@@ -37,7 +37,7 @@ def test_a_step_closes_on_its_evidence_which_it_keeps(declare: Declare, responde
     checklist.complete(incident.number, "assess", by=responder)
     step = incident.steps.get(key="assess")
     assert (step.state, step.done_by) == ("done", responder)
-    assert step.evidence[0]["text"] == "SEV2: api"
+    assert step.evidence[0]["text"] == "SEV2: API server"
     assert Entry.objects.order_by("-seq")[0].detail["step"] == "assess"
 
 

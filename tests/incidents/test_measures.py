@@ -38,7 +38,16 @@ def test_an_unknown_or_later_start_is_invalid_and_never_zero(started_at: datetim
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0 s"), (45, "45 s"), (60, "1 min"), (200, "3 min 20 s"), (3600, "1 h"), (7500, "2 h 5 min"), (86400, "1 d")],
+    [
+        (-1, "Invalid"),
+        (0, "0 s"),
+        (45, "45 s"),
+        (60, "1 min"),
+        (200, "3 min 20 s"),
+        (3600, "1 h"),
+        (7500, "2 h 5 min"),
+        (86400, "1 d"),
+    ],
 )
 def test_it_says_a_duration_in_two_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text

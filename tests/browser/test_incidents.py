@@ -1,0 +1,91 @@
+"""Incidents as commanders meet them: every page in every look, and a composer that no poll touches."""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from django.urls import reverse
+
+from incidents import checklist
+from incidents import incident as decide
+from incidents.models import FollowUp, Incident, TimelineEntry
+from tests.browser.conftest import Look, OpenPage
+from tests.browser.watch import axe, too_wide
+from tests.incidents.conftest import clear, declare, make_alert, make_run, place, worked
+
+__all__ = ["clear", "declare", "make_alert", "make_run", "place", "worked"]
+Declare = Callable[..., Incident]
+# The gallery shows these parts in every look; here it is the pages, in the two that differ most.
+two_looks = pytest.mark.parametrize(
+    "look", [Look("light"), Look("phone-dark", scheme="dark", phone=True)], ids=lambda look: look.name
+)
+STEPS = ("detect", "assess", "communicate", "mitigate", "resolve", "postmortem")
+
+
+@two_looks
+def test_every_page_of_an_open_incident_is_accessible(
+    open_page: OpenPage, look: Look, declare: Declare, commander: User
+) -> None:
+    incident = declare(commander, impact="Logins fail for every merchant")
+    number = incident.number
+    decide.note(number, "A long word: " + "x" * 120, by=commander)
+    decide.add_follow_up(number, FollowUp(title="Scale earlier", kind="prevent"), by=commander)
+    checklist.override(number, "communicate", "Slack is down as well", by=commander)
+    page = open_page(look, user=commander)
+    paths = [reverse("incidents:step", args=[number, key]) for key in STEPS]
+    paths += [reverse("incidents:list"), reverse("incidents:new"), reverse("incidents:follow_ups", args=[number])]
+    for path in (incident.get_absolute_url(), *paths):
+        page.goto(path)
+        assert (path, axe(page)) == (path, [])
+        assert (path, too_wide(page)) == (path, False)
+
+
+@two_looks
+def test_every_page_of_a_post_mortem_is_accessible(
+    open_page: OpenPage, look: Look, worked: Incident, commander: User
+) -> None:
+    number = checklist.complete(worked.number, "resolve", by=commander).number
+    page = open_page(look, user=commander)
+    for name in ("postmortem", "postmortem_edit", "postmortem_print", "room"):
+        page.goto(reverse(f"incidents:{name}", args=[number]))
+        assert (name, axe(page)) == (name, [])
+        assert (name, too_wide(page)) == (name, False)
+
+
+def test_a_poll_brings_news_and_leaves_what_is_being_typed(
+    open_page: OpenPage, declare: Declare, commander: User, responder: User
+) -> None:
+    incident = declare(commander)
+    page = open_page(user=commander)
+    page.goto(incident.get_absolute_url())
+    composer = page.get_by_label("Write to the timeline")
+    composer.fill("half a sentence")
+    decide.note(incident.number, "Somebody else writes", by=responder)
+    page.evaluate("htmx.trigger('#room', 'refresh')")
+    page.locator("#timeline", has_text="Somebody else writes").wait_for()
+    assert composer.input_value() == "half a sentence"
+    composer.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.locator("#timeline", has_text="half a sentence").wait_for()
+    assert TimelineEntry.objects.filter(text="half a sentence").count() == 1
+
+
+def test_the_preview_follows_what_is_typed(open_page: OpenPage, worked: Incident, commander: User) -> None:
+    number = checklist.complete(worked.number, "resolve", by=commander).number
+    page = open_page(user=commander)
+    page.goto(reverse("incidents:postmortem_edit", args=[number]))
+    page.get_by_label("Markdown").fill("# Quite another text <script>alert(1)</script>")
+    page.locator("#preview h1", has_text="Quite another text <script>alert(1)</script>").wait_for()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Version 2 is saved.").wait_for()
+
+
+def test_a_viewer_reads_the_room_without_javascript(
+    open_page: OpenPage, declare: Declare, commander: User, viewer: User
+) -> None:
+    incident = declare(commander)
+    page = open_page(user=viewer, java_script_enabled=False)
+    page.goto(incident.get_absolute_url())
+    assert page.get_by_role("button", name="Take command").is_disabled()
+    assert page.get_by_text("ask a responder or commander").first.is_visible()
