@@ -196,10 +196,15 @@ CELERY_TASK_ROUTES = {"novaops.runbook.tasks.*": {"queue": "runs"}, "*": {"queue
 # Longer than a task may take (CELERY_TASK_TIME_LIMIT), so that a living worker never loses its lease.
 RUN_LEASE_S = env_int("NOVAOPS_RUN_LEASE_S", 40, minimum=1)
 SWEEP_EVERY_S = env_int("NOVAOPS_SWEEP_EVERY_S", 5, minimum=1)
+# A message that nobody took in time is worth nothing: the next one asks the same.
 CELERY_BEAT_SCHEDULE = {
-    "sweep-runs": {"task": "novaops.runbook.tasks.sweep", "schedule": SWEEP_EVERY_S},
-    "collect": {"task": "dashboard.tasks.collect_due", "schedule": 1.0},
-    "keep-samples": {"task": "dashboard.tasks.keep_samples", "schedule": 3600.0},
+    "sweep-runs": {
+        "task": "novaops.runbook.tasks.sweep",
+        "schedule": SWEEP_EVERY_S,
+        "options": {"expires": SWEEP_EVERY_S},
+    },
+    "collect": {"task": "dashboard.tasks.collect_due", "schedule": 1.0, "options": {"expires": 2}},
+    "keep-samples": {"task": "dashboard.tasks.keep_samples", "schedule": 3600.0, "options": {"expires": 600}},
 }
 
 LOGGING = {
