@@ -1,17 +1,23 @@
 """Loads what the evidence of an incident is read from: a fixed number of queries, whatever its size."""
 
+from datetime import timedelta
+from typing import Any
+
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from dashboard import overview
 from dashboard.models import Alert
 from incidents import health
-from incidents.evidence import Evidence, Facts, ServiceHealth
+from incidents.evidence import Evidence, Facts
 from incidents.models import ChecklistStep, Incident, Link, Postmortem, TimelineEntry
 from incidents.steps import StepKey
 from novaops.environment import Environment
 from novaops.runbook.models import Run
 from novaops.runbook.states import RunStatus
 
+# A service without an alert for this long is simply healthy; further back nobody looks.
+LOOK_BACK = timedelta(days=1)
 # The entries that prove something.
 PROOF = Q(kind=TimelineEntry.Kind.MESSAGE) | Q(data__has_any_keys=["report", "snapshot", "no_action"])
 
@@ -19,24 +25,25 @@ PROOF = Q(kind=TimelineEntry.Kind.MESSAGE) | Q(data__has_any_keys=["report", "sn
 def load(
     incident: Incident,
     environment: Environment,
-    live: tuple[ServiceHealth, ...] | None = None,
+    shown: overview.Overview | None = None,
     entries: list[TimelineEntry] | None = None,
 ) -> Facts:
-    """The facts as they stand now; `live` and `entries` (newest last, with all proof) where the caller has them."""
+    """The facts as they stand now; `shown` and `entries` (newest last, with all proof) where the caller has them."""
     if entries is None:
         entries = list(incident.timeline.filter(PROOF).select_related("author").order_by("at", "id"))
+    alerts = _alerts(incident)
     return Facts(
         now=timezone.now(),
         services=health.titles(incident.services),
         severity=incident.severity,
         commander=incident.commander.get_username() if incident.commander else "",
-        alerts=_alerts(incident),
+        alerts=tuple(_fired(alert) for alert in alerts if alert.linked),
         reports=_told(entries, "report"),
         snapshot=next(iter(_told(entries, "snapshot")[-1:]), None),
         messages=tuple(_evidence(entry) for entry in entries if entry.kind == TimelineEntry.Kind.MESSAGE),
         succeeded_runs=_succeeded(incident),
         no_action=_told(entries, "no_action"),
-        health=health.read(environment, tuple(incident.services)) if live is None else live,
+        health=health.of(shown or overview.build(environment), incident.services, alerts),
         verify_for_s=environment.verify_for_s,
         open_before=_open_before(incident),
         resolved_at=incident.resolved_at,
@@ -44,15 +51,23 @@ def load(
     )
 
 
-def _alerts(incident: Incident) -> tuple[Evidence, ...]:
-    return tuple(
-        Evidence(
-            kind="alert",
-            at=alert.fired_at,
-            text=f"{alert.title}: {alert.sentence} (from {alert.source})",
-            url=alert.get_absolute_url(),
-        )
-        for alert in Alert.objects.filter(pk__in=_linked(incident, Link.Kind.ALERT))
+def _alerts(incident: Incident) -> list[Any]:
+    """The incident's alerts (`linked`), and those that cleared lately on what it affects."""
+    lately = Q(
+        environment=incident.environment,
+        service__in=incident.services,
+        cleared_at__gte=timezone.now() - LOOK_BACK,
+    )
+    linked = Q(pk__in=_linked(incident, Link.Kind.ALERT))
+    return list(Alert.objects.filter(lately | linked).annotate(linked=linked))
+
+
+def _fired(alert: Alert) -> Evidence:
+    return Evidence(
+        kind="alert",
+        at=alert.fired_at,
+        text=f"{alert.title}: {alert.sentence} (from {alert.source})",
+        url=alert.get_absolute_url(),
     )
 
 

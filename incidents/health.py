@@ -1,10 +1,7 @@
 """The live state of affected services, as the overview shows it, and since when they have been well."""
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
-
-from django.db.models import Max
-from django.utils import timezone
+from collections.abc import Collection, Iterable
+from datetime import datetime
 
 from dashboard import overview
 from dashboard.models import Alert
@@ -15,18 +12,16 @@ from incidents.models import Incident
 from incidents.timeline import Kind, append
 from novaops.environment import Environment
 
-# A service without an alert for this long is simply healthy; further back nobody looks.
-LOOK_BACK = timedelta(days=1)
 
+def of(shown: overview.Overview, kinds: Collection[str], alerts: Iterable[Alert]) -> tuple[ServiceHealth, ...]:
+    """The health of these services in a snapshot of the overview. Only `ok` is healthy.
 
-def read(environment: Environment, kinds: tuple[str, ...]) -> tuple[ServiceHealth, ...]:
-    """The state of each of these services from the overview's own snapshot. Only `ok` is healthy."""
-    return of(overview.build(environment), kinds)
-
-
-def of(shown: overview.Overview, kinds: tuple[str, ...]) -> tuple[ServiceHealth, ...]:
-    """The health of these services in a snapshot; a healthy one is so since its last alert cleared."""
-    calm = _calm_since(shown.environment, kinds)
+    A healthy one is so since the last of its `alerts` cleared; None where none did lately.
+    """
+    calm: dict[str, datetime] = {}
+    for alert in alerts:
+        if alert.cleared_at:
+            calm[alert.service] = max(alert.cleared_at, calm.get(alert.service, alert.cleared_at))
     return tuple(
         ServiceHealth(
             kind=tile.kind,
@@ -39,14 +34,6 @@ def of(shown: overview.Overview, kinds: tuple[str, ...]) -> tuple[ServiceHealth,
         for tile in shown.tiles
         if tile.kind in kinds
     )
-
-
-def _calm_since(environment: Environment, kinds: tuple[str, ...]) -> dict[str, datetime]:
-    """When the last alert of each service cleared, where one did lately."""
-    recent = Alert.objects.filter(
-        environment=environment.name, service__in=kinds, cleared_at__gte=timezone.now() - LOOK_BACK
-    )
-    return dict(recent.order_by().values_list("service").annotate(Max("cleared_at")))
 
 
 def titles(kinds: Iterable[str]) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from dashboard import overview
 from incidents import facts as loader
-from incidents import health
 from incidents.checklist import spent
 from incidents.evidence import Evidence, Facts, Missing, evidence, missing
 from incidents.models import ChecklistStep, FollowUp, Incident, Role, TimelineEntry
@@ -92,9 +91,8 @@ def build(incident: Incident, environment: Environment, user: User) -> Room:
     """The room as this user sees it now."""
     rev = revision(incident, environment)
     shown = overview.build(environment)
-    live_now = health.of(shown, tuple(incident.services))
     entries, older = _entries(incident)
-    facts = loader.load(incident, environment, live_now, entries)
+    facts = loader.load(incident, environment, shown, entries)
     can_join, can_command = can(user, Verb.JOIN, environment), can(user, Verb.COMMAND, environment)
     due = incident.next_update_due_at
     return Room(
