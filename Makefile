@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 INSTALL := $(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r
 
-.PHONY: demo demo-reset test check lock bench clean
+.PHONY: demo demo-reset test check lock bench vendor clean
 
 demo: $(VENV)/.demo
 	@PORT=$(PORT) exec $(BIN)/python manage.py demo
@@ -49,3 +49,7 @@ lock:
 	@cd requirements && for name in base sandbox redis dev; do \
 	  ../$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links $$name.in -o $$name.txt; done
+
+# Needs Node, and only where a front-end version is raised (frontend/package.json).
+vendor: $(VENV)/bin/python
+	@$(BIN)/python frontend/vendor.py

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client, override_settings
@@ -27,7 +27,10 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-MANIFEST_STORAGE = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+HASHED = {
+    **settings.STORAGES,
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
 TIMEOUT_MS = 10_000
 
 
@@ -53,18 +56,16 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def collected_static() -> Iterator[None]:
-    """Static files as in production: hashed, compressed, served by WhiteNoise."""
-    storages = {**django_settings.STORAGES, "staticfiles": {"BACKEND": MANIFEST_STORAGE}}
-    with override_settings(STORAGES=storages):
+def collected_static() -> None:
+    """The static files as in production: hashed and compressed."""
+    with override_settings(STORAGES=HASHED):
         call_command("collectstatic", interactive=False, verbosity=0)
-        yield
 
 
 @pytest.fixture
 def site(transactional_db: None, collected_static: None) -> Iterator[str]:
     """The address of the running site: Django's own server around the whole application, WhiteNoise included."""
-    with modify_settings(ALLOWED_HOSTS={"append": HOST}):
+    with override_settings(STORAGES=HASHED), modify_settings(ALLOWED_HOSTS={"append": HOST}):
         thread = LiveServerThread(HOST, static_handler=lambda application: application)
         thread.daemon = True
         thread.start()
@@ -102,5 +103,5 @@ def session_cookie(user: User, site: str) -> Any:
     """The cookie of a session of `user`, as the browser would have got it by signing in."""
     client = Client()
     client.force_login(user, "allauth.account.auth_backends.AuthenticationBackend")
-    name = django_settings.SESSION_COOKIE_NAME
+    name = settings.SESSION_COOKIE_NAME
     return {"name": name, "value": client.cookies[name].value, "url": site}

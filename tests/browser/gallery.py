@@ -16,7 +16,7 @@ from dashboard.tiles import Tile, Value
 from dashboard.views import Line
 from novaops import environment as environments
 from novaops.runbook.forms import ConfirmForm, PlaceForm
-from novaops.runbook.models import Call, Plan, Run, Step
+from novaops.runbook.models import Call, Plan, Run, Step, Undo
 from novaops.runbook.offers import Offer
 
 NOW = datetime.now(UTC)
@@ -88,6 +88,7 @@ def overview(state: State, sentence: str, tiles: list[Tile], **changes: Any) -> 
         offers=[],
         incident=None,
         running=[],
+        undos=[],
         as_of=ago(8),
         rev="1-2",
     )
@@ -113,6 +114,7 @@ def overviews() -> dict[str, Overview]:
             offers=OFFERS,
             incident=STRIP,
             running=[run("running")],
+            undos=[Undo(pk=1, sentence="The API server runs 4 tasks instead of 2.")],
         ),
         "blind": overview(
             State.UNKNOWN, "NovaOps itself has not collected", [tile(State.STALE, kind) for kind in kinds]
@@ -214,7 +216,8 @@ def pages() -> dict[str, tuple[str, str, dict[str, Any]]]:
     """Name -> (template, path, context) of every page in the gallery."""
     refused = plan(prechecks=[{"state": "failed", "sentence": "A deployment is going on since 19:01: wait for it."}])
     place = PlaceForm(initial={"environment": "sandbox", "target": "nova-api", "incident": 42})
-    confirm = {"action": ACTION, "form": ConfirmForm(), "can_confirm": ALLOWED, "earlier": None}
+    asked = {"needs_approval": True, "track_record": (3, 4), "earlier": None}
+    confirm = {"action": ACTION, "form": ConfirmForm(), "can_confirm": ALLOWED, **asked}
     may = {"can_cancel": ALLOWED, "can_decide": DENIED, "rev": "1"}
     line = Line(title="cpu", unit="%", points=[1, None, 3])
     alert = {"title": "High CPU", "state": "firing", "severity": "crit", "value": 93.4, "threshold": 80}
