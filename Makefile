@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
-INSTALL := $(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r
+INSTALL := $(BIN)/pip install -qq --no-compile --disable-pip-version-check --require-hashes -r
 
 .PHONY: demo demo-reset test check lock bench vendor clean
 
