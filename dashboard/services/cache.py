@@ -1,6 +1,7 @@
 """Redis: the ElastiCache replication group, node by node, and directly."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from dashboard.models import Severity
@@ -59,7 +60,7 @@ class Cache(Service):
         _of_node("connections", "CurrConnections", "connections"),
         _of_node("replication_lag", "ReplicationLag", "s", "Maximum"),
         Series(name="eviction_rate", unit="keys/s", per_node=True),
-        Series(name="hit_rate", unit="%", per_node=True),
+        Series(name="miss_rate", unit="%", per_node=True),
         Series(name="primaries", unit="nodes", source="ElastiCache"),
         Series(name="replicas", unit="nodes", source="ElastiCache"),
     )
@@ -118,7 +119,7 @@ class Cache(Service):
     tile = (
         TileValue(label="Memory", series="memory", unit="%"),
         TileValue(label="Evictions", series="eviction_rate", unit="/s", digits=1),
-        TileValue(label="Hit rate", series="hit_rate", unit="%"),
+        TileValue(label="Misses", series="miss_rate", unit="%"),
     )
     spark = "memory"
     spark_label = "Memory of the Redis primary in % over 3 hours"
@@ -143,17 +144,17 @@ class Cache(Service):
         return next((node["id"] for node in nodes if node["role"] == "primary"), nodes[0]["id"] if nodes else "")
 
     def derive(self, environment: Environment, new: Columns, before: Mapping[str, Value]) -> Columns:
-        """Evictions a second and the hit rate of every node."""
-        derived: dict[str, Any] = {}
+        """Evictions a second, and the share of lookups that missed, of every node."""
+        derived: dict[str, dict[datetime, float]] = {}
         for label in new:
             name, _, node = label.partition("/")
             if name == "evictions":
                 derived[f"eviction_rate/{node}"] = {at: n / environment.metric_period_s for at, n in new[label].items()}
-            if name == "hits":
-                misses = new.get(f"misses/{node}", {})
-                derived[f"hit_rate/{node}"] = {
-                    at: 100 * hits / (hits + misses[at])
-                    for at, hits in new[label].items()
-                    if hits + misses.get(at, 0) and at in misses
-                }
+            if name == "misses":
+                derived[f"miss_rate/{node}"] = _shares(new[label], new.get(f"hits/{node}", {}))
         return derived
+
+
+def _shares(misses: Mapping[datetime, float], hits: Mapping[datetime, float]) -> dict[datetime, float]:
+    """Misses in percent of all lookups; where nothing was looked up, nothing missed."""
+    return {at: 100 * missed / ((missed + hits[at]) or 1) for at, missed in misses.items() if at in hits}

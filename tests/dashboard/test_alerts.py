@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard import alerts
@@ -89,6 +89,7 @@ def test_values_of_a_moment_count_from_the_first_to_the_last():
 samples_with_gaps = st.lists(st.one_of(st.none(), st.floats(0, 100)), min_size=1, max_size=40)
 
 
+@settings(deadline=None)
 @given(samples_with_gaps)
 def test_it_fires_exactly_when_the_duration_is_complete(values: list[float | None]):
     points = minutes(*values)
@@ -111,6 +112,7 @@ def test_it_fires_exactly_when_the_duration_is_complete(values: list[float | Non
     assert judge(points) == (Holds.FIRING if complete else Holds.CLEAR)
 
 
+@settings(deadline=None)
 @given(samples_with_gaps, st.booleans(), st.floats(0, 3600))
 def test_a_gap_neither_fires_nor_clears(values: list[float | None], firing: bool, late_s: float):
     """Whatever is judged fired or cleared has an unbroken run of samples for it, and a fresh newest one."""
@@ -125,6 +127,7 @@ def test_a_gap_neither_fires_nor_clears(values: list[float | None], firing: bool
     assert all(after.at - before.at <= timedelta(seconds=150) for before, after in pairwise(recent))
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(70.5, 100), min_size=1, max_size=60))
 def test_flapping_inside_the_band_stays_one_alert(values: list[float]):
     for newest in range(1, len(values) + 1):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard import overview, tiles
@@ -50,6 +50,7 @@ def shown(
     return built, overview.judge(built, firing, as_of, collected=collected)
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(SERVICE_KINDS), ages),
     st.floats(0, 300),

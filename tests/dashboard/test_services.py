@@ -112,11 +112,13 @@ def test_a_full_database_is_judged_by_the_limit_it_told_before(environment: Envi
 
 
 def test_a_caches_rates_are_per_node(environment: Environment):
-    columns = {"evictions/a": {NOW: 50.0}, "hits/a": {NOW: 30.0}, "misses/a": {NOW: 10.0}, "hits/b": {NOW: 0.0}}
+    columns = {"evictions/a": {NOW: 50.0}, "hits/a": {NOW: 30.0}, "misses/a": {NOW: 10.0}}
+    columns |= {"hits/b": {NOW: 0.0}, "misses/b": {NOW: 0.0}, "misses/c": {NOW: 5.0}}
     found = services["cache"].derive(environment, columns, {})
     assert found["eviction_rate/a"] == {NOW: 50.0 / environment.metric_period_s}
-    assert found["hit_rate/a"] == {NOW: 75.0}
-    assert found["hit_rate/b"] == {}
+    assert found["miss_rate/a"] == {NOW: 25.0}
+    assert found["miss_rate/b"] == {NOW: 0.0}
+    assert found["miss_rate/c"] == {}
 
 
 BEFORE = NOW - timedelta(seconds=10)
