@@ -196,6 +196,8 @@ CELERY_TASK_ROUTES = {"novaops.runbook.tasks.*": {"queue": "runs"}, "*": {"queue
 # Longer than a task may take (CELERY_TASK_TIME_LIMIT), so that a living worker never loses its lease.
 RUN_LEASE_S = env_int("NOVAOPS_RUN_LEASE_S", 40, minimum=1)
 SWEEP_EVERY_S = env_int("NOVAOPS_SWEEP_EVERY_S", 5, minimum=1)
+# So many requests a minute a token makes before it is told to wait.
+API_REQUESTS_A_MINUTE = env_int("NOVAOPS_API_REQUESTS_A_MINUTE", 300, minimum=1)
 # A message that nobody took in time is worth nothing: the next one asks the same.
 CELERY_BEAT_SCHEDULE = {
     "sweep-runs": {

@@ -6,6 +6,7 @@ from django.urls import include, path
 urlpatterns = [
     path("accounts/", include("allauth.account.urls")),
     path("", include("novaops.access.urls")),
+    path("api/v1/", include("novaops.runbook.api")),
     path("", include("novaops.runbook.urls")),
     path("", include("dashboard.urls")),
     path("incidents/", include("incidents.urls")),

@@ -5,7 +5,7 @@ import ipaddress
 import re
 import secrets
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from django.contrib.auth.models import User
@@ -111,7 +111,7 @@ def _stamp(token: Token) -> None:
     token.last_used_at = now
 
 
-def _record(verb: str, token: Token, by: User | None, via: str, detail: dict[str, object]) -> None:
+def _record(verb: str, token: Token, by: User | None, via: str, detail: Mapping[str, object]) -> None:
     subject = f"token {token} of {token.owner.get_username()}"
     chain.record(verb, by=by, subject=subject, via=via, detail={"token": token.public_id, **detail})
 

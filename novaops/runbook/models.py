@@ -76,7 +76,7 @@ class Run(models.Model):
     idempotency_key = models.CharField(max_length=120, unique=True)
     request_hash = models.CharField(max_length=64)
     requested_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    via = models.CharField(max_length=10, default="page")
+    via = models.CharField(max_length=20, default="page")
     status = models.CharField(max_length=20, choices=RunStatus, default=RunStatus.QUEUED)
     cursor = models.PositiveSmallIntegerField(default=0)
     outcome = models.TextField(blank=True)

@@ -18,15 +18,21 @@ def announce(run: Run) -> None:
 
 
 def record(
-    run: Run, verb: str, *, by: User | None = None, reason: str = "", detail: dict[str, Any] | None = None
+    run: Run,
+    verb: str,
+    *,
+    by: User | None = None,
+    via: str = "",
+    reason: str = "",
+    detail: dict[str, Any] | None = None,
 ) -> None:
-    """Write an audit entry about the run; by None for the engine itself."""
+    """Write an audit entry about the run; by None for the engine itself, via the way of the request unless told."""
     chain.record(
         verb,
         by=by,
         subject=run.subject,
         environment=run.environment,
-        via=run.via if by else "engine",
+        via=via or (run.via if by else "engine"),
         reason=reason or (run.reason if by else ""),
         incident=run.incident,
         run=run.pk,

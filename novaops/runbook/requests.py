@@ -177,7 +177,7 @@ def _request_hash(plan: Plan, reason: str) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
-def cancel(run: Run, *, by: User) -> None:
+def cancel(run: Run, *, by: User, via: str = "page") -> None:
     """Ask that no further step is begun. What was sent is not undone. Raises NotStarted where that is too late."""
     action = actions.get(run.action)
     verdict = can(by, action.risk.verb if action else Verb.COMMAND, environments.get(run.environment))
@@ -193,7 +193,7 @@ def cancel(run: Run, *, by: User) -> None:
         row.save(update_fields=["cancel_requested"])
         announce(row)
         transaction.on_commit(partial(doorbell.ring, run.pk))
-        record(row, "run.cancel-requested", by=by)
+        record(row, "run.cancel-requested", by=by, via=via)
 
 
 def check(run: Run, *, by: User) -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from celery import shared_task
+from django.core.cache import cache
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -14,6 +15,8 @@ from novaops.runbook.states import DRIVEN
 SWEPT_AT_ONCE = 200
 # A plan nobody waits for any more is not worth resolving.
 PLAN_WANTED_S = 120
+# Where the cache keeps when a worker last swept: the sign that beat, broker and workers live.
+SWEPT_AT = "runs-swept-at"
 
 
 @shared_task
@@ -34,6 +37,7 @@ def resolve_plan(*, plan_id: str, **_from_newer_senders: Any) -> None:
 def sweep(**_from_newer_senders: Any) -> None:
     """End what nobody approved, and ring for every run that is due and free and every plan somebody waits for."""
     approvals.expire_old()
+    cache.set(SWEPT_AT, datetime.now(UTC).isoformat(), timeout=None)
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
     due = Run.objects.filter(free, status__in=DRIVEN, next_at__lte=Now())
     for run_id in due.order_by("next_at").values_list("pk", flat=True)[:SWEPT_AT_ONCE]:

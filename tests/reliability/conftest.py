@@ -13,6 +13,7 @@ from django.db import connection
 from novaops.sandbox.child import Child
 from tests.servers import ROOT
 
+CALM = ("-Q", "runs", "--without-gossip", "--without-mingle")
 QUICK = {"NOVAOPS_RUN_LEASE_S": "3", "NOVAOPS_SWEEP_EVERY_S": "1"}
 
 
@@ -31,8 +32,7 @@ def start_worker(transactional_db: None, tmp_path: Path) -> Iterator[Callable[[]
         log = tmp_path / f"worker-{len(started)}.log"
         worker = Child(
             name="worker",
-            argv=[sys.executable, "-m", "celery", "-A", "novaops", "worker", "-Q", "runs", "-c", "1", "-l", "INFO"]
-            + ["--without-gossip", "--without-mingle"],
+            argv=[sys.executable, "-m", "celery", "-A", "novaops", "worker", "-c", "1", "-l", "INFO", *CALM],
             log=log,
             ready=lambda: log.exists() and " ready." in log.read_text(),
             environment={**os.environ, **QUICK, "DATABASE_URL": database_url()},
