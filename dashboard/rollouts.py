@@ -36,18 +36,23 @@ def facts(environment: Environment, service: EcsService) -> dict[str, Any]:
 
 
 def prechecks(ctx: Context) -> list[Precheck]:
-    """Conditions of every rollout: the service is active, has tasks, and is not rolling out already."""
+    """Conditions of every rollout that does not replace another one."""
+    quiet = Precheck.require(
+        ctx.facts["rollout"] != "IN_PROGRESS",
+        "No other rollout is in progress.",
+        f"The rollout {ctx.facts['deployment']} is still in progress: wait for it to end.",
+    )
+    return [*can_deploy(ctx), quiet]
+
+
+def can_deploy(ctx: Context) -> list[Precheck]:
+    """Conditions of every deployment: the service is active and has tasks."""
     return [
         Precheck.require(ctx.facts["status"] == "ACTIVE", "The service is active.", "The service is not active."),
         Precheck.require(
             ctx.facts["desired"] > 0,
             f"{ctx.facts['desired']} tasks are wanted.",
             "No task is wanted: a rollout would start nothing. Scale out first.",
-        ),
-        Precheck.require(
-            ctx.facts["rollout"] != "IN_PROGRESS",
-            "No other rollout is in progress.",
-            f"The rollout {ctx.facts['deployment']} is still in progress: wait for it to end.",
         ),
     ]
 

@@ -12,6 +12,7 @@ from novaops.runbook import approvals, engine, planning, requests
 from novaops.runbook.models import Plan, Run
 from novaops.runbook.registry import actions
 from novaops.runbook.states import FINISHED, RunStatus
+from tests.servers import Nova
 
 
 @pytest.fixture
@@ -40,6 +41,11 @@ def run_through(plan_of: Callable[..., Plan], user_with_role: Callable[[str, str
         return carry_on(run)
 
     return start
+
+
+def sent_by(run: Run, aws: Nova) -> list[str]:
+    """The changing operations that AWS received from the run."""
+    return [one["operation"] for one in aws.effects() if f"novaops/run-{run.pk}" in one["user_agent"].split()]
 
 
 def carry_on(run: Run, *, limit_s: float = 120) -> Run:
