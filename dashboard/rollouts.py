@@ -2,9 +2,22 @@
 
 from typing import Any
 
-from novaops.cloud import ecs, elbv2
+from novaops.cloud import ecs, elbv2, task_definitions
 from novaops.environment import EcsService, Environment
-from novaops.runbook.action import Context, Effect, Precheck, Progress, Repeat, Seen, Verdict, Wait
+from novaops.runbook.action import (
+    Context,
+    Effect,
+    FromRun,
+    FromStep,
+    Precheck,
+    Progress,
+    Repeat,
+    Seen,
+    Verdict,
+    Verify,
+    Wait,
+    sendable,
+)
 
 # Without a circuit breaker a bad deployment stays in progress for ever: our own limit (FACTS D).
 ROLLOUT_TIMEOUT_S = 900.0
@@ -23,18 +36,23 @@ def facts(environment: Environment, service: EcsService) -> dict[str, Any]:
 
 
 def prechecks(ctx: Context) -> list[Precheck]:
-    """Conditions of every rollout: the service is active, has tasks, and is not rolling out already."""
+    """Conditions of every rollout that does not replace another one."""
+    quiet = Precheck.require(
+        ctx.facts["rollout"] != "IN_PROGRESS",
+        "No other rollout is in progress.",
+        f"The rollout {ctx.facts['deployment']} is still in progress: wait for it to end.",
+    )
+    return [*can_deploy(ctx), quiet]
+
+
+def can_deploy(ctx: Context) -> list[Precheck]:
+    """Conditions of every deployment: the service is active and has tasks."""
     return [
         Precheck.require(ctx.facts["status"] == "ACTIVE", "The service is active.", "The service is not active."),
         Precheck.require(
             ctx.facts["desired"] > 0,
             f"{ctx.facts['desired']} tasks are wanted.",
             "No task is wanted: a rollout would start nothing. Scale out first.",
-        ),
-        Precheck.require(
-            ctx.facts["rollout"] != "IN_PROGRESS",
-            "No other rollout is in progress.",
-            f"The rollout {ctx.facts['deployment']} is still in progress: wait for it to end.",
         ),
     ]
 
@@ -65,22 +83,92 @@ def _new_deployment(environment: Environment, service: EcsService, known: list[s
     return Seen(sentence=sentence, result={"deployment": primary.id})
 
 
-def wait_for_rollout(service: EcsService) -> Wait:
-    """Wait until the deployment that the step `deploy` started is PRIMARY and COMPLETED."""
+def register_copy(service: EcsService, source: str, changes: dict[str, Any], *, key: str = "register") -> Effect:
+    """Register a copy of the revision `source` with changed variables; `changes` as RegisterCopy takes them.
+
+    Nothing guards it: a second registration would be a second revision. The tag that names the run finds the first.
+    """
+    tags = {task_definitions.RUN_TAG: FromRun("{run}")}
+    return Effect(
+        key=key,
+        title=f"Register a new revision of {service.task_family}",
+        call=task_definitions.REGISTER_COPY,
+        params={"taskDefinition": source, "container": service.container, **changes, "tags": tags},
+        repeat=Repeat.ONCE,
+        before=lambda ctx: {"revisions": list(task_definitions.newest(ctx.environment, service.task_family, 20))},
+        observe=lambda ctx, before: _registered(ctx, service, before["revisions"]),
+        result=lambda answer: {"task_definition": answer["taskDefinition"]["taskDefinitionArn"]},
+    )
+
+
+def _registered(ctx: Context, service: EcsService, known: list[str]) -> Seen | None:
+    found = task_definitions.registered_by(ctx.environment, service.task_family, ctx.run_id, known)
+    sentence = f"{short(found or '')} carries the tag of this run"
+    return Seen(sentence=sentence, result={"task_definition": found}) if found else None
+
+
+def deploy(service: EcsService, task_definition: str | FromStep, *, key: str = "deploy") -> Effect:
+    """Let the service run this revision.
+
+    Converging: setting the task definition that the service has already starts no deployment (FACTS D). What a
+    circuit breaker or somebody else put in its place counts as seen, so that it is never sent again over that.
+    """
+    named = short(task_definition) if isinstance(task_definition, str) else "the new revision"
+    return Effect(
+        key=key,
+        title=f"Deploy {named} to {service.service}",
+        call=ecs.UPDATE_SERVICE,
+        params={"cluster": service.cluster, "service": service.service, "taskDefinition": task_definition},
+        repeat=Repeat.CONVERGING,
+        before=lambda ctx: {"deployments": _deployment_ids(ctx.environment, service)},
+        observe=lambda ctx, before: _deployed(ctx, service, sendable(task_definition, ctx), before["deployments"]),
+        result=lambda answer: {"deployment": ecs.primary_id(answer["service"])},
+    )
+
+
+def _deployed(ctx: Context, service: EcsService, wanted: str, known: list[str]) -> Seen | None:
+    found = ecs.describe_service(ctx.environment, service.cluster, service.service)
+    new = [one for one in found.deployments if one.id not in known]
+    ours = next((one for one in new if one.task_definition == wanted), None)
+    if ours:
+        return Seen(sentence=f"{short(wanted)} is deployed as {ours.id}", result={"deployment": ours.id})
+    if new:
+        return Seen(sentence=f"{new[0].id} came in between", result={"deployment": ""})
+    return None
+
+
+def short(arn: str) -> str:
+    """`family:revision` of a task definition's ARN."""
+    return arn.rpartition("/")[2]
+
+
+def wait_for_rollout(service: EcsService, *, of: str = "deploy", key: str = "rollout") -> Wait:
+    """Wait until the deployment that the step `of` started is PRIMARY and COMPLETED."""
     return Wait(
-        key="rollout",
+        key=key,
         title="New tasks start, old ones drain",
-        look=lambda ctx: _rollout(ctx, service),
+        look=lambda ctx: rollout(ctx, service, str(ctx.results[of]["deployment"])),
         timeout_s=ROLLOUT_TIMEOUT_S,
     )
 
 
-def _rollout(ctx: Context, service: EcsService) -> Progress:
-    wanted = str(ctx.results["deploy"]["deployment"])
+def verify_healthy(service: EcsService, target_group_arn: str | None, *, key: str = "healthy") -> Verify:
+    """As many tasks as are wanted run and, behind a load balancer, are healthy."""
+    return Verify(
+        key=key,
+        title="New tasks are healthy behind the load balancer" if target_group_arn else "The new task runs",
+        look=lambda ctx: tasks_serve(ctx, service, target_group_arn),
+        timeout_s=300,
+    )
+
+
+def rollout(ctx: Context, service: EcsService, wanted: str) -> Progress:
+    """How far the deployment of that id is: judged by it alone, never by another one's success."""
     found = ecs.describe_service(ctx.environment, service.cluster, service.service)
     ours = found.deployment(wanted)
     if ours is None or ours.status != "PRIMARY":
-        sentence = f"Another deployment ({found.primary.id}) took the place of ours ({wanted})."
+        ended = f" ({found.primary.reason})" if found.primary.reason else ""
+        sentence = f"Another deployment, {found.primary.id}, took the place of ours, {wanted or 'never seen'}{ended}."
         return Progress(verdict=Verdict.FAILED, sentence=sentence)
     if ours.rollout_state == "FAILED":
         return Progress(verdict=Verdict.FAILED, sentence=f"ECS gave the deployment up: {ours.reason}")

@@ -5,7 +5,7 @@ from typing import Any
 
 from dashboard import rollouts
 from novaops.environment import Environment
-from novaops.runbook.action import Action, AnyStep, Change, Context, Precheck, Risk, Verify
+from novaops.runbook.action import Action, AnyStep, Change, Context, Precheck, Risk
 from novaops.runbook.registry import register
 
 
@@ -48,9 +48,4 @@ class RestartApi(Action):
         service, target_group_arn = ctx.environment.api.on_ecs, ctx.environment.api.target_group_arn
         yield rollouts.force_new_deployment(service)
         yield rollouts.wait_for_rollout(service)
-        yield Verify(
-            key="healthy",
-            title="New tasks are healthy behind the load balancer",
-            look=lambda now: rollouts.tasks_serve(now, service, target_group_arn),
-            timeout_s=300,
-        )
+        yield rollouts.verify_healthy(service, target_group_arn)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dashboard import rollouts
-from novaops.runbook.action import Action, AnyStep, Change, Context, Precheck, Risk, Verify
+from novaops.runbook.action import Action, AnyStep, Change, Context, Precheck, Risk
 from novaops.runbook.registry import register
 
 
@@ -43,9 +43,4 @@ class RestartEventProcessor(Action):
         service = ctx.environment.events
         yield rollouts.force_new_deployment(service)
         yield rollouts.wait_for_rollout(service)
-        yield Verify(
-            key="running",
-            title="The new task runs",
-            look=lambda now: rollouts.tasks_serve(now, service, None),
-            timeout_s=300,
-        )
+        yield rollouts.verify_healthy(service, None, key="running")

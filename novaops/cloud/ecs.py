@@ -8,6 +8,8 @@ from novaops.cloud import aws
 from novaops.cloud.errors import Refused
 from novaops.environment import Environment
 
+# As many as DescribeServiceRevisions takes at once.
+KEPT_REVISIONS = 20
 UPDATE_SERVICE = aws.Operation("ecs:UpdateService")
 
 
@@ -96,3 +98,24 @@ def _deployment(found: dict[str, Any]) -> Deployment:
 def primary_id(service: dict[str, Any]) -> str:
     """The id of the PRIMARY deployment in a service as an ECS answer holds it."""
     return _service(service).primary.id
+
+
+def deployed_before(environment: Environment, cluster: str, service: str) -> tuple[str, ...]:
+    """The ARNs of the task definitions that the service ran successfully, the newest deployment first.
+
+    ECS keeps service deployments for 90 days; the revision "one lower" may never have been deployed (FACTS D).
+    """
+    listed = aws.read(
+        environment,
+        "ecs:ListServiceDeployments",
+        cluster=cluster,
+        service=service,
+        status=["SUCCESSFUL"],
+        maxResults=KEPT_REVISIONS,
+    )
+    targets = [one["targetServiceRevisionArn"] for one in listed["serviceDeployments"]]
+    if not targets:
+        return ()
+    told = aws.read(environment, "ecs:DescribeServiceRevisions", serviceRevisionArns=targets)
+    ran = {revision["serviceRevisionArn"]: revision["taskDefinition"] for revision in told["serviceRevisions"]}
+    return tuple(ran[target] for target in targets if target in ran)

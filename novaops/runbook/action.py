@@ -10,6 +10,10 @@ from django import forms
 from novaops.access.policy import Verb
 from novaops.environment import Environment
 
+# The key of an action's facts under which stands what moves by itself (a cursor, a queue): shown and judged by the
+# prechecks, and different at the run without voiding the plan. Steps must not depend on it.
+MOVING = "now"
+
 
 class Risk(StrEnum):
     """What an action can do to Nova's users; decides who may run it and whether a second person must approve."""
@@ -235,7 +239,10 @@ class Action:
         return (environment.target(self.service),)
 
     def look(self, ctx: Context) -> dict[str, Any]:
-        """Read what the plan hangs on (JSON values only). Raises an OutsideError where the outside does not answer."""
+        """Read what the plan hangs on (JSON values only). Raises an OutsideError where the outside does not answer.
+
+        `ctx.facts` are those of the plan when a run of it begins, and empty when it is made.
+        """
         raise NotImplementedError
 
     def prechecks(self, ctx: Context) -> Iterable[Precheck]:

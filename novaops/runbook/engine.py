@@ -6,6 +6,7 @@ outside before anything else (DESIGN.md, section 5).
 """
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -124,7 +125,8 @@ def _objection(run: Run) -> str:
     return " ".join(check.sentence for check in action.prechecks(now) if check.state == "failed")
 
 
-def _drift(before: Any, after: Any) -> str:
+def _drift(planned: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    before, after = planning.lasting(planned), planning.lasting(found)
     changed = [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
     return ", ".join(f"{key}: {before.get(key)} -> {after.get(key)}" for key in changed)
 

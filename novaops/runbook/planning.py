@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from statistics import median
@@ -14,7 +15,7 @@ from django.db.models import F
 from novaops import environment as environments
 from novaops.cloud.errors import OutsideError
 from novaops.environment import Environment
-from novaops.runbook.action import Action, AnyStep, Context, Effect, shown
+from novaops.runbook.action import MOVING, Action, AnyStep, Context, Effect, shown
 from novaops.runbook.models import Plan, Run, Undo
 from novaops.runbook.registry import actions
 from novaops.runbook.states import RunStatus
@@ -129,8 +130,13 @@ def described(step: AnyStep) -> dict[str, Any]:
 
 def digest(plan: Plan, facts: Any, steps: list[dict[str, Any]]) -> str:
     """sha256 over what will be done, where, and what was seen of the target when that was decided."""
-    covered = [plan.action, plan.environment, plan.target, plan.params, facts, steps]
+    covered = [plan.action, plan.environment, plan.target, plan.params, lasting(facts), steps]
     return hashlib.sha256(json.dumps(covered, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def lasting(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts without those that move by themselves, whose change voids no plan."""
+    return {key: value for key, value in facts.items() if key != MOVING}
 
 
 def typical_s(action: Action, environment: Environment) -> float:

@@ -8,10 +8,11 @@ import pytest
 from django.contrib.auth.models import User
 
 from novaops import environment as environments
-from novaops.runbook import engine, planning, requests
+from novaops.runbook import approvals, engine, planning, requests
 from novaops.runbook.models import Plan, Run
 from novaops.runbook.registry import actions
 from novaops.runbook.states import FINISHED, RunStatus
+from tests.servers import Nova
 
 
 @pytest.fixture
@@ -28,18 +29,26 @@ def plan_of() -> Callable[..., Plan]:
 
 
 @pytest.fixture
-def run_through(plan_of: Callable[..., Plan]) -> Callable[..., Run]:
-    """Requests a run and carries it on until it is over."""
+def run_through(plan_of: Callable[..., Plan], user_with_role: Callable[[str, str], User]) -> Callable[..., Run]:
+    """Requests a run, has it approved by a second person where that is needed, and carries it on until it is over."""
 
     def start(by: User, key: str, **params: Any) -> Run:
         plan = plan_of(by, key, **params)
         run = requests.request(plan, by=by, reason="a rehearsal", idempotency_key=f"plan:{plan.pk}")
+        if run.status == RunStatus.AWAITING_APPROVAL:
+            approvals.approve(run.approval, by=user_with_role("commander", f"second-person-{run.pk}"))
+            run.refresh_from_db()
         return carry_on(run)
 
     return start
 
 
-def carry_on(run: Run, *, limit_s: float = 60) -> Run:
+def sent_by(run: Run, aws: Nova) -> list[str]:
+    """The changing operations that AWS received from the run."""
+    return [one["operation"] for one in aws.effects() if f"novaops/run-{run.pk}" in one["user_agent"].split()]
+
+
+def carry_on(run: Run, *, limit_s: float = 120) -> Run:
     """Be the worker until the run is over; its own `next_at` paces the loop."""
     until = time.monotonic() + limit_s
     while run.status not in (*FINISHED, RunStatus.UNKNOWN):

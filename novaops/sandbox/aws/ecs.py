@@ -210,6 +210,15 @@ def describe_service_deployments(params: Params) -> dict[str, Any]:
     return {"serviceDeployments": found, "failures": missing}
 
 
+def describe_service_revisions(params: Params) -> dict[str, Any]:
+    """ecs:DescribeServiceRevisions: which task definition a service ran."""
+    arns = params["serviceRevisionArns"]
+    known = {name: (service, one) for service in store.services.values() for name, one in service.revisions.items()}
+    missing = [{"arn": name, "reason": "MISSING"} for name in arns if name not in known]
+    found = [ecs_views.service_revision(name, *known[name]) for name in arns if name in known]
+    return {"serviceRevisions": found, "failures": missing}
+
+
 def stop_service_deployment(params: Params) -> dict[str, Any]:
     """ecs:StopServiceDeployment: ROLLBACK (the default) deploys what last worked, ABORT leaves all as it is."""
     name = params["serviceDeploymentArn"]
@@ -239,6 +248,7 @@ def install() -> None:
     attach(EC2ContainerServiceResponse, update_service, delete_service, describe_services, list_services)
     attach(EC2ContainerServiceResponse, list_tasks, describe_tasks, stop_task, stop_service_deployment)
     attach(EC2ContainerServiceResponse, list_service_deployments, describe_service_deployments)
+    attach(EC2ContainerServiceResponse, describe_service_revisions)
     attach(
         EC2ContainerServiceResponse,
         task_definitions.register_task_definition,

@@ -99,6 +99,8 @@ class Service:
     tasks: list[Task] = field(default_factory=list)
     events: list[Json] = field(default_factory=list)
     good_task_definition: Json | None = None
+    # What each service revision was, by its ARN.
+    revisions: dict[str, Json] = field(default_factory=dict)
     steady: bool = False
 
     @property

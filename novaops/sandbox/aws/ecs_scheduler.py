@@ -45,6 +45,7 @@ def _begin_rollout(service: Service, new: Deployment, before: Deployment | None)
             rollout.status, rollout.stopped_at, rollout.updated_at = "STOPPED", now, now
             rollout.reason = "Service deployment stopped because a newer one started."
     revision = arn("ecs", f"service-revision/{service.cluster}/{service.name}/{world.digits(19)}")
+    service.revisions[revision] = new.task_definition
     source = service.rollouts[0].target_revision if service.rollouts and before else None
     name = f"service-deployment/{service.cluster}/{service.name}/{world.hex_id(20)}"
     service.rollouts.insert(0, ServiceDeployment(arn("ecs", name), new.id, now, now, source, revision))

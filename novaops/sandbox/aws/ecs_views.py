@@ -103,6 +103,18 @@ def _revision(revision_arn: str | None, tasks: list[Task], requested: int | None
     }
 
 
+def service_revision(revision_arn: str, owner: Service, definition: Json) -> Json:
+    """One entry of describe_service_revisions."""
+    return {
+        "serviceRevisionArn": revision_arn,
+        "serviceArn": owner.arn,
+        "clusterArn": arn("ecs", f"cluster/{owner.cluster}"),
+        "taskDefinition": definition["taskDefinitionArn"],
+        "launchType": "FARGATE",
+        "platformVersion": "1.4.0",
+    }
+
+
 def _breaker(owner: Service, one: ServiceDeployment) -> Json:
     tripped = one.failures >= owner.breaker_threshold
     if not owner.configuration["deploymentCircuitBreaker"]["enable"]:
