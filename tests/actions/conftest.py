@@ -8,8 +8,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from novaops import environment as environments
-from novaops.runbook import engine, planning, requests
-from novaops.runbook.models import Plan, Run
+from novaops.runbook import approvals, engine, planning, requests
+from novaops.runbook.models import Approval, Plan, Run
 from novaops.runbook.registry import actions
 from novaops.runbook.states import FINISHED, RunStatus
 
@@ -28,12 +28,16 @@ def plan_of() -> Callable[..., Plan]:
 
 
 @pytest.fixture
-def run_through(plan_of: Callable[..., Plan]) -> Callable[..., Run]:
-    """Requests a run and carries it on until it is over."""
+def run_through(plan_of: Callable[..., Plan], commander2: User) -> Callable[..., Run]:
+    """Requests a run, has it approved where it must be, and carries it on until it is over."""
 
     def start(by: User, key: str, **params: Any) -> Run:
         plan = plan_of(by, key, **params)
+        assert plan.state == Plan.State.READY, plan.sentence
         run = requests.request(plan, by=by, reason="a rehearsal", idempotency_key=f"plan:{plan.pk}")
+        if run.status == RunStatus.AWAITING_APPROVAL:
+            approvals.approve(Approval.objects.get(run=run), by=commander2)
+            run.refresh_from_db()
         return carry_on(run)
 
     return start
