@@ -1,5 +1,6 @@
 """What the actions that restart Nova's database share: seeing that it began, that it is over, and that SQL works."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -45,19 +46,19 @@ def _sql(environment: Environment) -> dict[str, str] | None:
 
 
 def events_since(
-    environment: Environment, source_id: str, before: dict[str, Any], source_type: str = "db-instance"
+    environment: Environment, source_id: str, before: Mapping[str, Any], source_type: str = "db-instance"
 ) -> list[str]:
     """The messages of events that are newer than the fingerprint, oldest first."""
     newest_at = datetime.fromisoformat(before["newest_event_at"])
     return [one.message for one in rds.events(environment, source_id, source_type, newest_at) if one.at > newest_at]
 
 
-def accepted(answer: dict[str, Any]) -> dict[str, Any]:
+def accepted(_answer: dict[str, Any]) -> dict[str, Any]:
     """What later steps need of an answer: when AWS accepted."""
     return {"accepted_at": datetime.now(UTC).isoformat()}
 
 
-def settled(result: dict[str, Any]) -> bool:
+def settled(result: Mapping[str, Any]) -> bool:
     """Whether reads have caught up with the accepted call."""
     accepted_at = datetime.fromisoformat(result["accepted_at"])
     return (datetime.now(UTC) - accepted_at).total_seconds() > STALE_READ_S
@@ -78,17 +79,20 @@ def is_available(ctx: Context) -> Precheck:
     )
 
 
-def sql_works(step: str) -> Verify:
-    """Verify on a fresh connection that PostgreSQL serves again, and began to after the effect of `step`."""
+def sql_works(step: str, *, moved: bool = False) -> Verify:
+    """Verify on a fresh connection that PostgreSQL takes writes again, and began to after the effect of `step`.
+
+    `moved`: another server took over, which may have run for long.
+    """
     return Verify(
         key="sql",
         title="Nova's database answers SQL again",
-        look=lambda ctx: _sql_works(ctx, step),
+        look=lambda ctx: _sql_works(ctx, None if moved else ctx.results[step]["before"]["sql"]),
         timeout_s=SQL_TIMEOUT_S,
     )
 
 
-def _sql_works(ctx: Context, step: str) -> Progress:
+def _sql_works(ctx: Context, before: dict[str, str] | None) -> Progress:
     database = ctx.environment.database
     if not database.dsn:
         sentence = f"RDS says available. SQL was not tried: {database.dsn_env} is not set."
@@ -97,9 +101,10 @@ def _sql_works(ctx: Context, step: str) -> Progress:
         server = nova_db.server(database.dsn)
     except OutsideError as failure:
         return Progress(verdict=Verdict.NOT_YET, sentence=str(failure))
-    before = ctx.results[step]["before"]["sql"]
+    if server.read_only:
+        return Progress(verdict=Verdict.NOT_YET, sentence="PostgreSQL answers, but takes no writes yet")
     if before is None:
-        return Progress(verdict=Verdict.DONE, sentence="A fresh connection works; before, none did.")
+        return Progress(verdict=Verdict.DONE, sentence="A fresh connection works and takes writes.")
     if server.started_at > datetime.fromisoformat(before["started_at"]):
         sentence = f"A fresh connection works: PostgreSQL runs since {server.started_at:%H:%M:%S} UTC."
         return Progress(verdict=Verdict.DONE, sentence=sentence)

@@ -61,9 +61,13 @@ def activity(dsn: str) -> Activity:
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """Since when the server runs, by its own clock `now`, and the start of the oldest client connection to it."""
+    """Since when the server runs, by its own clock `now`, and the start of the oldest client connection to it.
+
+    `read_only` while it is a replica or still recovering.
+    """
 
     now: datetime
+    read_only: bool
     started_at: datetime
     oldest_session_at: datetime | None
 
@@ -72,11 +76,11 @@ def server(dsn: str) -> Server:
     """Ask on a fresh connection. Raises OutsideError with a sentence safe to show."""
     with cursor(dsn) as asked:
         asked.execute(
-            "SELECT clock_timestamp(), pg_postmaster_start_time(), (SELECT min(backend_start) FROM pg_stat_activity"
-            " WHERE backend_type = 'client backend' AND datname = current_database() AND pid <> pg_backend_pid())"
+            "SELECT clock_timestamp(), pg_is_in_recovery(), pg_postmaster_start_time(),"
+            " (SELECT min(backend_start) FROM pg_stat_activity WHERE backend_type = 'client backend' AND datname = current_database() AND pid <> pg_backend_pid())"
         )
-        now, started_at, oldest = _row(asked)
-    return Server(now=now, started_at=started_at, oldest_session_at=oldest)
+        now, read_only, started_at, oldest = _row(asked)
+    return Server(now=now, read_only=read_only, started_at=started_at, oldest_session_at=oldest)
 
 
 def processed_ledger(dsn: str, table: str) -> int:

@@ -96,7 +96,7 @@ def describe_cluster(environment: Environment, cluster_id: str) -> Database:
 
 @dataclass(frozen=True, kw_only=True)
 class ProxyTarget:
-    """What a proxy connects to. `state` is AVAILABLE, REGISTERING or UNAVAILABLE; `why` says why it is not available."""
+    """What a proxy connects to. `state` is AVAILABLE, REGISTERING or UNAVAILABLE; `why` explains the latter."""
 
     id: str
     state: str
