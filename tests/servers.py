@@ -21,6 +21,7 @@ import pytest
 from novaops.sandbox import addresses
 from novaops.sandbox.child import Child
 from novaops.sandbox.embedded import PostgreSQL, Redis
+from novaops.sandbox.world import DEFAULT_FACTOR
 
 ROOT = Path(__file__).resolve().parent.parent
 DIRECTORY_VARIABLE = "NOVAOPS_TEST_DIRECTORY"
@@ -141,9 +142,9 @@ class Nova:
             self.server.start()
             self.server.wait_ready()
 
-    def reset(self) -> None:
-        """Put the simulated world back to the seeded calm one."""
-        self._control("reset", {})
+    def reset(self, *, factor: float = DEFAULT_FACTOR) -> None:
+        """Put the simulated world back to the seeded calm one; `factor` is how much faster its time runs from now."""
+        self._control("reset", {"factor": factor})
 
     def faults(self, rules: list[dict[str, Any]]) -> None:
         """Let AWS have these troubles from now on."""

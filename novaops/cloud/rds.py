@@ -7,10 +7,16 @@ from typing import Any
 from novaops.cloud import aws
 from novaops.environment import Environment
 
+REBOOT = aws.Operation("rds:RebootDBInstance")
+FAIL_OVER_CLUSTER = aws.Operation("rds:FailoverDBCluster")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Database:
-    """An instance or cluster. `zone` is where the writer runs, `standby_zone` where a Multi-AZ standby waits."""
+    """An instance or cluster. `zone` is where the writer runs, `standby_zone` where a Multi-AZ standby waits.
+
+    `cluster` is the DB cluster that an instance is a member of, empty where it is none.
+    """
 
     id: str
     status: str
@@ -23,6 +29,7 @@ class Database:
     endpoint: str
     latest_restorable_at: datetime | None
     backup_retention_days: int
+    cluster: str = ""
     writer: str = ""
     readers: tuple[str, ...] = ()
 
@@ -59,6 +66,7 @@ def describe_instance(environment: Environment, instance_id: str) -> Database:
         endpoint=found.get("Endpoint", {}).get("Address", ""),
         latest_restorable_at=found.get("LatestRestorableTime"),
         backup_retention_days=found.get("BackupRetentionPeriod", 0),
+        cluster=found.get("DBClusterIdentifier", ""),
         writer=found["DBInstanceIdentifier"],
     )
 
@@ -80,8 +88,49 @@ def describe_cluster(environment: Environment, cluster_id: str) -> Database:
         endpoint=found.get("Endpoint", ""),
         latest_restorable_at=found.get("LatestRestorableTime"),
         backup_retention_days=found.get("BackupRetentionPeriod", 0),
+        cluster=found["DBClusterIdentifier"],
         writer=next((name for name, writes in members.items() if writes), ""),
         readers=tuple(name for name, writes in members.items() if not writes),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxyTarget:
+    """What a proxy connects to. `state` is AVAILABLE, REGISTERING or UNAVAILABLE; `why` explains the latter."""
+
+    id: str
+    state: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proxy:
+    """An RDS Proxy and the health of its targets."""
+
+    name: str
+    status: str
+    endpoint: str
+    requires_tls: bool
+    targets: tuple[ProxyTarget, ...]
+
+
+def describe_proxy(environment: Environment, name: str) -> Proxy:
+    """The proxy of that name with its targets. Raises Refused where there is none."""
+    proxy = aws.read(environment, "rds:DescribeDBProxies", DBProxyName=name)["DBProxies"][0]
+    targets = aws.read(environment, "rds:DescribeDBProxyTargets", DBProxyName=name)["Targets"]
+    return Proxy(
+        name=proxy["DBProxyName"],
+        status=proxy["Status"],
+        endpoint=proxy["Endpoint"],
+        requires_tls=proxy.get("RequireTLS", False),
+        targets=tuple(_proxy_target(one) for one in targets),
+    )
+
+
+def _proxy_target(found: dict[str, Any]) -> ProxyTarget:
+    health = found.get("TargetHealth", {})
+    return ProxyTarget(
+        id=found.get("RdsResourceId", ""), state=health.get("State", ""), why=health.get("Description", "")
     )
 
 

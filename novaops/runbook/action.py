@@ -154,8 +154,9 @@ class Effect:
     """A step that changes the outside by one call. Its `params` may hold FromStep and FromRun markers.
 
     `before` reads a fingerprint right before the call; `observe(ctx, before)` tells later whether the call took
-    effect (Seen) or not yet (None); `result` keeps what later steps need of the answer. Where the outside shows nothing
-    `observe_for_s` seconds after sending, the outcome of a ONCE effect is unknown.
+    effect (Seen) or not yet (None); `result` keeps what later steps need of the answer, beside the fingerprint, which
+    they find as `ctx.results[key]["before"]`. Where the outside shows nothing `observe_for_s` seconds after sending,
+    the outcome of a ONCE effect is unknown.
     """
 
     key: str

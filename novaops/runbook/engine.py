@@ -260,7 +260,7 @@ def _happened(
         _outcome(lease, call, outcome, sentence, request_id)
         detail = {**transitions.named(call), "sentence": sentence, "result": result, "request_id": request_id}
         record(run, f"effect.{outcome.value}", detail=detail)
-        return transitions.step_done(run, lease, step, sentence, result)
+        return transitions.step_done(run, lease, step, sentence, {**result, "before": call.before})
 
 
 def _give_up(run: Run, lease: Lease, step: Step, call: Call) -> After:

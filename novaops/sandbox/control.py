@@ -63,6 +63,7 @@ def _faults() -> Response:
 
 def _reset() -> Response:
     body = _body()
-    seed = int(body.get("seed", world.seed)) if isinstance(body, dict) else world.seed
-    lifecycle.start_over(seed=seed, factor=world.factor)
+    wanted = body if isinstance(body, dict) else {}
+    seed, factor = int(wanted.get("seed", world.seed)), float(wanted.get("factor", world.factor))
+    lifecycle.start_over(seed=seed, factor=factor)
     return _state()

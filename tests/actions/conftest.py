@@ -34,6 +34,7 @@ def run_through(plan_of: Callable[..., Plan], user_with_role: Callable[[str, str
 
     def start(by: User, key: str, **params: Any) -> Run:
         plan = plan_of(by, key, **params)
+        assert plan.state == Plan.State.READY, plan.sentence
         run = requests.request(plan, by=by, reason="a rehearsal", idempotency_key=f"plan:{plan.pk}")
         if run.status == RunStatus.AWAITING_APPROVAL:
             approvals.approve(run.approval, by=user_with_role("commander", f"second-person-{run.pk}"))

@@ -51,7 +51,7 @@ def test_a_missing_table_is_a_sentence_without_the_query(dsn):
 
 
 def test_nothing_can_be_written(dsn, nova_database):
-    with nova_db._cursor(dsn) as cursor, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+    with nova_db.cursor(dsn) as cursor, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         cursor.execute("DELETE FROM users")
 
 
