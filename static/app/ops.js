@@ -10,9 +10,7 @@
   Idiomorph.defaults.ignoreActiveValue = true;
   Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.matches("details, dialog"));
 
-  const say = (words) => {
-    one("#announcer").textContent = words;
-  };
+  const say = (words) => (one("#announcer").textContent = words);
   const toast = (words) => {
     const box = document.createElement("p");
     box.textContent = words;
@@ -92,8 +90,7 @@
     const count = all(`[data-announce][data-state="${state}"]`).length;
     document.title = SIGNS[state] ? `${SIGNS[state]} ${count || ""} · ${title}`.replace("  ", " ") : title;
     const tab = one("#favicon");
-    const wanted = tab.dataset[state] || tab.dataset.unknown;
-    if (tab.getAttribute("href") !== wanted) tab.setAttribute("href", wanted);
+    tab.setAttribute("href", tab.dataset[state] || tab.dataset.unknown);
   };
   document.addEventListener("htmx:afterSettle", () => {
     announce();
@@ -156,8 +153,7 @@
   // Buttons that only make sense with JavaScript.
   document.addEventListener("click", async ({ target }) => {
     all(".menu[open]").forEach((menu) => menu.contains(target) || (menu.open = false));
-    const opener = target.closest("[data-opens]");
-    if (opener) one(`#${opener.dataset.opens}`).showModal();
+    if (target.closest("[data-opens]")) one(`#${target.closest("[data-opens]").dataset.opens}`).showModal();
     const copier = target.closest("[data-copy]");
     if (!copier) return;
     const source = one("code", copier.closest(".cli"));
