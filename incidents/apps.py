@@ -9,9 +9,11 @@ class IncidentsConfig(AppConfig):
     name = "incidents"
 
     def ready(self) -> None:
-        """Connect the receivers and register the strip with the overview."""
+        """Connect the receivers; tell the overview of the open incident, and the engine of an open SEV1."""
         from dashboard import overview
-        from incidents import receivers, strip
+        from incidents import broken_glass, receivers, strip
+        from novaops.runbook import approvals
 
+        approvals.open_sev1.append(broken_glass.open_sev1)
         overview.incident_strips.append(strip.of)
         receivers.connect()

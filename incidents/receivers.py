@@ -6,6 +6,7 @@ from django.db.models import Q, QuerySet
 
 from dashboard.models import Alert
 from dashboard.signals import alert_cleared, alert_fired
+from incidents import broken_glass
 from incidents.links import link_alert, link_run, tell_cleared
 from incidents.models import Incident, Link
 from novaops import live
@@ -42,6 +43,7 @@ def on_run_changed(*, run: Run, **_: Any) -> None:
     linked = Q(links__kind=Link.Kind.RUN, links__ref=run.pk)
     for incident in Incident.objects.filter(named | covered | linked).distinct():
         link_run(incident, run)
+        broken_glass.follow_up(incident, run)
 
 
 def _open_in(environment: str) -> QuerySet[Incident]:

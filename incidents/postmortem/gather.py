@@ -112,6 +112,8 @@ def _run(run: Run) -> RunFact:
         started_at=run.started_at,
         finished_at=run.finished_at,
         url=run.get_absolute_url(),
+        broken_glass=run.broken_glass,
+        reason=run.reason,
     )
 
 

@@ -13,8 +13,8 @@ def _clock(at: datetime | None) -> str:
 
 
 def write(story: Story) -> str:
-    """Runs with outcome and duration, the checklist with its times, and every override in red words."""
-    parts = [_runs(story), _checklist(story), _overrides(story)]
+    """Runs with outcome and duration, the checklist with its times; overrides and broken glass in red words."""
+    parts = [_runs(story), _broken_glass(story), _checklist(story), _overrides(story)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -34,6 +34,15 @@ def _runs(story: Story) -> str:
         for run in story.runs
     ]
     return table(["Requested (UTC)", "Action", "Target", "By", "Ended", "Took", "Outcome"], rows)
+
+
+def _broken_glass(story: Story) -> str:
+    return "\n\n".join(
+        f"> 🔴 **The glass was broken: {inline(run.title)} ran without a second person** at "
+        f"{_clock(run.requested_at)} UTC by {inline(run.by)}. Reason: {inline(run.reason)}"
+        for run in story.runs
+        if run.broken_glass
+    )
 
 
 def _linked(run: RunFact, story: Story) -> str:

@@ -31,6 +31,8 @@ class RunFact:
     started_at: datetime | None
     finished_at: datetime | None
     url: str
+    broken_glass: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from dashboard.models import Alert
 from dashboard.signals import alert_fired
-from incidents import checklist
+from incidents import broken_glass, checklist
 from incidents.models import Incident
+from novaops import environment as environments
 from novaops.runbook.models import Run
 from novaops.runbook.signals import run_changed, run_finished
 
@@ -78,3 +79,30 @@ def test_a_resolved_incident_takes_no_new_runs(worked: Incident, make_run: Calla
     before = worked.links.count()
     run_changed.send(Run, run=make_run(commander))
     assert worked.links.count() == before
+
+
+def test_a_broken_glass_is_told_in_the_open_and_owes_a_follow_up_once(
+    declare: Declare, make_run: Callable[..., Run], commander: User
+) -> None:
+    incident = declare(commander)
+    run = make_run(commander)
+    run.broken_glass = True
+    for _ in range(2):
+        run_changed.send(Run, run=run)
+    assert any("The glass was broken for Restart the API server" in text for text in told(incident, "run"))
+    follow_up = incident.follow_ups.get()
+    assert (follow_up.owner, follow_up.title) == (
+        commander,
+        f"Broken glass: review Restart the API server on nova-api (run {run.pk})",
+    )
+
+
+def test_only_an_open_sev1_lets_the_glass_be_broken(declare: Declare, commander: User) -> None:
+    incident = declare(commander)
+    here = environments.default()
+    Incident.objects.filter(pk=incident.pk).update(severity="SEV2")
+    assert broken_glass.open_sev1(here) is None
+    Incident.objects.filter(pk=incident.pk).update(severity="SEV1")
+    assert broken_glass.open_sev1(here) == incident.number
+    Incident.objects.filter(pk=incident.pk).update(state=Incident.State.RESOLVED)
+    assert broken_glass.open_sev1(here) is None
