@@ -7,13 +7,13 @@ import psycopg
 import redis
 
 from novaops.sandbox.load import RedisFigures
+from novaops.sandbox.pools import FULL
 
 TIMEOUT_S = 1
 COUNTED = (
-    "SELECT count(*), current_setting('max_connections')::int FROM pg_stat_activity "
-    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    "SELECT count(*), current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int "
+    "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
-FULL = ("too many clients", "remaining connection slots")
 
 
 class UnreachableError(Exception):

@@ -18,7 +18,14 @@ FAST_S, SLOW_S = 0.045, 1.6
 ERRORS_OF_RUNAWAY = 0.03
 ERRORS_OF_BAD_RELEASE = 0.25
 LATENCY_SAMPLES = 40
-POOL_OPEN = 9
+# What a task keeps open, what a leaking one loses in a simulated second, and how many whole pools it loses at most.
+POOL_OPEN, LEAKS_A_S, LOST_POOLS = 6, 0.05, 2
+# max_connections of Nova's database without those kept for superusers.
+CONNECTION_LIMIT = 57
+ERRORS_WITHOUT_DATABASE, ERRORS_OF_FULL_DATABASE = 0.6, 0.3
+# Of Redis' memory in percent: what a calm cache uses, and what the keys without expiry add at their worst.
+CACHE_FILLED, BLOATED = 47.5, 65.0
+GETS_PER_REQUEST, HIT_SHARE = 2.4, 0.94
 MONITORS = 5
 LEDGER_S = 5.0
 MIB = 1024.0 * 1024.0
@@ -41,7 +48,7 @@ class Api:
     runaway: tuple[bool, ...]
     healthy: int
     unhealthy: int
-    # Share of requests that fail although the tasks look well: a bad release.
+    # Share of requests that fail although the tasks look well: a bad release, a database that takes no connections.
     failing: float = 0.0
 
 
@@ -81,6 +88,11 @@ def processor_lag(before: float, interval_s: float, factor: float, *, hung: bool
     return before + closed if hung else max(0.0, before - 4 * closed)
 
 
+def blocks_behind(behind: float, noise: Noise) -> Values:
+    """Nova/EventProcessor: one that keeps up is up to two ledgers behind when it looks."""
+    return {"blocks_behind": (max(behind, float(round(0.8 + 0.9 * noise("behind")))),)}
+
+
 def balancer(state: Api, at: float, interval_s: float, noise: Noise) -> Values:
     """AWS/ApplicationELB: counters only when not zero, as AWS sends them (FACTS E)."""
     requests = round(requests_per_s(at) * interval_s * (1 + 0.05 * noise("requests")))
@@ -104,10 +116,19 @@ def hosts(state: Api) -> Values:
     return {"HealthyHostCount": (state.healthy,), "UnHealthyHostCount": (state.unhealthy,)}
 
 
-def database(api_tasks: int, real_connections: int | None, noise: Noise, *, up: bool) -> Values:
+def modelled_connections(api_tasks: int, processors: int, leaked: int, noise: Noise) -> int:
+    """How many are connected, where no real database can be asked: now and then somebody looks in."""
+    return min(CONNECTION_LIMIT, api_tasks * POOL_OPEN + processors + leaked + (noise("connections") > 0.8))
+
+
+def leaked(since_s: float, tasks: int) -> int:
+    """How many connections so many leaking tasks have lost after so many simulated seconds."""
+    return min(CONNECTION_LIMIT, int(LEAKS_A_S * since_s * tasks))
+
+
+def database(connections: int, noise: Noise, *, up: bool) -> Values:
     """AWS/RDS of the instance; while it restarts nothing is connected."""
-    modelled = api_tasks * POOL_OPEN + 4 + round(noise("connections"))
-    connections = (modelled if real_connections is None else real_connections) if up else 0
+    connections = connections if up else 0
     return {
         "CPUUtilization": (14.0 + 0.15 * connections + 2.0 * noise("db-cpu") if up else 3.0,),
         "DatabaseConnections": (float(connections),),
@@ -129,10 +150,22 @@ class RedisFigures:
     misses: int
 
 
-def modelled_redis(interval_s: float, noise: Noise) -> RedisFigures:
-    """The figures of a calm cache, where no real Redis can be asked."""
-    hits = round(90 * interval_s * (1 + 0.05 * noise("hits")))
-    return RedisFigures(41.0 + 1.5 * noise("cache-memory"), 24, 0, hits, round(hits * 0.06))
+def cache_gets(at: float, interval_s: float) -> int:
+    """How many keys the API tasks ask for together."""
+    return round(GETS_PER_REQUEST * requests_per_s(at) * interval_s)
+
+
+def modelled_redis(api_tasks: int, at: float, interval_s: float, noise: Noise, bloat: float) -> RedisFigures:
+    """The figures of the cache, where no real Redis can be asked.
+
+    The sessions that `bloat` leaves no room for miss; each is written again and drives another one out.
+    """
+    gets = cache_gets(at, interval_s) if api_tasks else 0
+    over = max(0.0, CACHE_FILLED + bloat * BLOATED - 100)
+    crowded_out = round(gets * over / CACHE_FILLED)
+    hits = round(gets * HIT_SHARE) - crowded_out
+    memory = min(99.9, CACHE_FILLED + bloat * BLOATED + 2.3 + 0.3 * noise("cache-memory"))
+    return RedisFigures(memory, api_tasks + 1, crowded_out, hits, gets - hits)
 
 
 def cache_node(figures: RedisFigures, noise: Noise, *, primary: bool, name: str) -> Values:

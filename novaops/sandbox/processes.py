@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import novaops
+from novaops.sandbox.ailments import ailments
 from novaops.sandbox.aws import ecs, ecs_scheduler
 from novaops.sandbox.aws.ecs_model import Task, store
 from novaops.sandbox.aws.wire import REGION
 from novaops.sandbox.child import ends_with_parent
 from novaops.sandbox.journal import journal
-from novaops.sandbox.scenarios import ailments
 from novaops.sandbox.world import world
 
 MODULE = "novaops.sandbox.processor"

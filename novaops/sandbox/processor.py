@@ -31,6 +31,7 @@ from novaops.sandbox.ledgers import Cursor
 
 logger = logging.getLogger("processor")
 
+APPLICATION = "nova-event-processor"
 LOG_GROUP = "/nova/event-processor"
 METRIC = {"Namespace": "Nova/EventProcessor", "MetricName": "blocks_behind"}
 DIMENSIONS = [{"Name": "ServiceName", "Value": "nova-event-processor"}]
@@ -111,7 +112,9 @@ class Processor:
         """Follow the chain until the process ends. Lost connections are made again; a refused start ends it."""
         while True:
             try:
-                with psycopg.connect(self.dsn, autocommit=True, connect_timeout=3) as connection:
+                with psycopg.connect(
+                    self.dsn, autocommit=True, connect_timeout=3, application_name=APPLICATION
+                ) as connection:
                     logger.info("connected to the database and %s", self.rpc_url)
                     self._follow(connection)
             except RpcRefusedError as failure:

@@ -2,44 +2,20 @@
 
 import copy
 import os
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
 from novaops.sandbox import rpc
+from novaops.sandbox.ailments import ailments
 from novaops.sandbox.aws import ecs, ecs_scheduler, task_definitions
-from novaops.sandbox.aws.ecs_model import Task, store
+from novaops.sandbox.aws.ecs_model import store
 from novaops.sandbox.faults import Fault, Kind, faults
+from novaops.sandbox.running import running, unstopped, variable
 from novaops.sandbox.world import world
 
 
 class UnknownScenarioError(ValueError):
     """There is no scenario of that name; the message says which there are."""
-
-
-@dataclass
-class Ailments:
-    """What is wrong in the world now; metrics, processes and logs follow it.
-
-    `runaway` and `hung` are ids of tasks, `faulty` ARNs of task definitions whose release fails some requests.
-    """
-
-    runaway: set[str] = field(default_factory=set)
-    hung: set[str] = field(default_factory=set)
-    faulty: set[str] = field(default_factory=set)
-
-    def clear(self) -> None:
-        """Nothing is wrong."""
-        self.runaway.clear()
-        self.hung.clear()
-        self.faulty.clear()
-
-    def fails(self, task: Task) -> bool:
-        """Whether the task runs a release that fails some requests."""
-        return task.task_definition["taskDefinitionArn"] in self.faulty
-
-
-ailments = Ailments()
 
 
 class Scenario:
@@ -86,16 +62,16 @@ class HighCpu(Scenario):
     enough = 80.0
 
     def start(self) -> None:
-        ailments.runaway = {task.id for task in _running(ecs.API)}
+        ailments.runaway = {task.id for task in running(ecs.API)}
 
     def watch(self) -> None:
-        running = _running(ecs.API)
-        sick = [task for task in running if task.id in ailments.runaway]
+        tasks = running(ecs.API)
+        sick = [task for task in tasks if task.id in ailments.runaway]
         ailments.runaway = {task.id for task in sick}
         if not sick:
             self.end("The tasks with a runaway worker were replaced.")
             return
-        well = sum(task.healthy for task in running if task.id not in ailments.runaway)
+        well = sum(task.healthy for task in tasks if task.id not in ailments.runaway)
         relieved = well > 0 and 96 * len(sick) / (len(sick) + well) < self.enough - 8
         self.state = "relieved" if relieved else "active"
         self.by = "More tasks share the load." if relieved else None
@@ -108,10 +84,10 @@ class EventLag(Scenario):
     title = "Event processor hangs, events lag behind"
 
     def start(self) -> None:
-        ailments.hung = {task.id for task in _unstopped(ecs.PROCESSOR)}
+        ailments.hung = {task.id for task in unstopped(ecs.PROCESSOR)}
 
     def watch(self) -> None:
-        ailments.hung &= {task.id for task in _unstopped(ecs.PROCESSOR)}
+        ailments.hung &= {task.id for task in unstopped(ecs.PROCESSOR)}
         if not ailments.hung:
             self.end("The processor's task was replaced.")
 
@@ -134,7 +110,7 @@ class BadDeploy(Scenario):
     def watch(self) -> None:
         primary = store.services[ecs.CLUSTER, ecs.API].primary
         replaced = primary.task_definition["taskDefinitionArn"] not in ailments.faulty
-        if replaced and not any(ailments.fails(task) for task in _unstopped(ecs.API)):
+        if replaced and not any(ailments.fails(task) for task in unstopped(ecs.API)):
             self.end("Another release took the place of the bad one.")
 
 
@@ -149,7 +125,7 @@ class RpcDown(Scenario):
 
     def watch(self) -> None:
         backup = os.environ["NOVA_RPC_BACKUP_URL"]
-        if any(_variable(task, "RPC_URL") == backup for task in _running(ecs.PROCESSOR)):
+        if any(variable(task, "RPC_URL") == backup for task in running(ecs.PROCESSOR)):
             self.end("The processor reads the backup RPC.")
 
     def stop(self) -> None:
@@ -193,24 +169,6 @@ class AwsOutage(AwsTrouble):
     title = "The AWS APIs are down"
     kind = "outage"
     probability = 1.0
-
-
-def _variable(task: Task, name: str) -> str | None:
-    variables = task.task_definition["containerDefinitions"][0]["environment"]
-    return next((each["value"] for each in variables if each["name"] == name), None)
-
-
-def _service_tasks(name: str) -> list[Task]:
-    service = store.services.get((ecs.CLUSTER, name))
-    return service.tasks if service else []
-
-
-def _running(name: str) -> list[Task]:
-    return [task for task in _service_tasks(name) if task.last_status == "RUNNING"]
-
-
-def _unstopped(name: str) -> list[Task]:
-    return [task for task in _service_tasks(name) if task.last_status != "STOPPED"]
 
 
 PLAYABLE: tuple[type[Scenario], ...] = (Calm, HighCpu, EventLag, BadDeploy, RpcDown, AwsThrottling, AwsOutage)

@@ -14,6 +14,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import ThreadedWSGIServer
 
 from novaops.sandbox import addresses, control, lifecycle, rpc, sinks
+from novaops.sandbox.api_servers import api_servers
 from novaops.sandbox.journal import journal
 from novaops.sandbox.ledgers import network
 from novaops.sandbox.processes import processes
@@ -59,8 +60,10 @@ def serve(port: int, path: Path | None, seed: int, factor: float) -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
+    api_servers.start()
     # In the main thread, as the kernel ends the children of a thread with it (prctl, PR_SET_PDEATHSIG).
     ticker.run()
+    api_servers.stop()
     processes.stop()
     server.server_close()
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from novaops.sandbox import figures, load
+from novaops.sandbox.ailments import ailments
 from novaops.sandbox.aws import alarms, ecs, elasticache_model, elbv2, logs, rds, rds_model
-from novaops.sandbox.aws.ecs_model import Task, store
+from novaops.sandbox.aws.ecs_model import Task
 from novaops.sandbox.aws.metrics import Key, metrics, point
 from novaops.sandbox.consequences import consequences
 from novaops.sandbox.processes import processes
-from novaops.sandbox.scenarios import ailments, stage
+from novaops.sandbox.running import DATABASE_DOWN, database_is_up, running
+from novaops.sandbox.scenarios import stage
 from novaops.sandbox.world import world
 
 SAMPLE_S = 5.0
@@ -22,7 +24,6 @@ HISTORY = timedelta(hours=3)
 BEAT_S = 0.1
 COMPACT_EVERY_S = 600
 LINES_PER_SAMPLE = 3
-DATABASE_DOWN = {"creating", "rebooting", "starting", "stopped", "stopping"}
 PATHS = ("/v1/rewards", "/v1/balance", "/v1/claims", "/v1/me")
 log = logging.getLogger(__name__)
 
@@ -31,17 +32,14 @@ log = logging.getLogger(__name__)
 class Asked:
     """What the real database and Redis said just before a sample; None where they are modelled, as in the past.
 
-    `silent` names those that should have answered and did not: their figures are missing.
+    `silent` names those that should have answered and did not: their figures are missing. `live`: the sample is of
+    now, when the processes of the tasks speak for themselves.
     """
 
     connections: int | None = None
     redis: load.RedisFigures | None = None
     silent: frozenset[str] = frozenset()
-
-
-def _running(service: str) -> list[Task]:
-    known = store.services.get((ecs.CLUSTER, service))
-    return known.running() if known else []
+    live: bool = False
 
 
 @dataclass
@@ -57,13 +55,14 @@ modelled = Modelled()
 def api_state() -> load.Api:
     """The API server as the load model sees it."""
     states = elbv2.states(elbv2.TARGET_GROUP_ARN)
-    serving = [task for task in _running(ecs.API) if task.healthy or task.id in ailments.runaway]
+    serving = [task for task in running(ecs.API) if task.healthy or task.id in ailments.runaway]
     faulty = sum(ailments.fails(task) for task in serving) / max(1, len(serving))
+    without = load.ERRORS_OF_FULL_DATABASE * ailments.full if database_is_up() else load.ERRORS_WITHOUT_DATABASE
     return load.Api(
         tuple(task.id in ailments.runaway for task in serving),
         states.count("healthy"),
         states.count("unhealthy"),
-        failing=faulty * load.ERRORS_OF_BAD_RELEASE,
+        failing=max(faulty * load.ERRORS_OF_BAD_RELEASE, without),
     )
 
 
@@ -78,11 +77,12 @@ def sample(at: datetime, interval_s: float, asked: Asked) -> None:
             metrics.put(key, moment, point(numbers), unit)
 
     put("AWS/ECS", load.ecs_api(state, moment, noise), "Percent", ClusterName=ecs.CLUSTER, ServiceName=ecs.API)
-    processor = load.ecs_processor(len(_running(ecs.PROCESSOR)), noise)
+    processors = len(running(ecs.PROCESSOR))
+    processor = load.ecs_processor(processors, noise)
     put("AWS/ECS", processor, "Percent", ClusterName=ecs.CLUSTER, ServiceName=ecs.PROCESSOR)
-    if not processes.enabled and processor:
+    if processor and not (asked.live and processes.enabled):
         modelled.behind = load.processor_lag(modelled.behind, interval_s, world.factor, hung=bool(ailments.hung))
-        lag: load.Values = {"blocks_behind": (modelled.behind,)}
+        lag = load.blocks_behind(modelled.behind, noise)
         put("Nova/EventProcessor", lag, "Count", ServiceName=ecs.PROCESSOR)
     traffic = load.balancer(state, moment, interval_s, noise)
     groups = {"LoadBalancer": elbv2.LOAD_BALANCER, "TargetGroup": elbv2.TARGET_GROUP}
@@ -90,12 +90,15 @@ def sample(at: datetime, interval_s: float, asked: Asked) -> None:
     put("AWS/ApplicationELB", traffic | load.hosts(state), **groups)
     for instance in rds_model.instances.values():
         mine = instance.id == rds.NOVA_DB
-        tasks, connections = (len(state.runaway), asked.connections) if mine else (0, None)
-        database = load.database(tasks, connections, noise, up=instance.status not in DATABASE_DOWN)
+        connections = asked.connections if mine else 0
+        if connections is None:
+            tasks = len(running(ecs.API))
+            connections = load.modelled_connections(tasks, processors, ailments.leaked, noise)
+        database = load.database(connections, noise, up=instance.status not in DATABASE_DOWN)
         if mine and "database" in asked.silent:
             del database["DatabaseConnections"]
         put("AWS/RDS", database, DBInstanceIdentifier=instance.id)
-    cache = asked.redis or load.modelled_redis(interval_s, noise)
+    cache = asked.redis or load.modelled_redis(len(running(ecs.API)), moment, interval_s, noise, ailments.bloat)
     for group in elasticache_model.groups.values() if "redis" not in asked.silent else ():
         for node in group.nodes:
             values = load.cache_node(cache, noise, primary=node.id == group.primary, name=node.id)
@@ -105,7 +108,7 @@ def sample(at: datetime, interval_s: float, asked: Asked) -> None:
 def write_lines(at: datetime) -> None:
     """Write a few lines of the API server's log."""
     noise = load.noise_at(world.seed, at.timestamp())
-    tasks = _running(ecs.API)
+    tasks = running(ecs.API)
     for n in range(LINES_PER_SAMPLE if tasks else 0):
         task = tasks[int((noise(f"line{n}") + 1) * 997) % len(tasks)]
         logs.write(
@@ -141,7 +144,8 @@ class Ticker:
         modelled.behind = 0.0
         first = at.timestamp() // HISTORY_STEP_S * HISTORY_STEP_S
         for n in range(int(HISTORY.total_seconds()) // HISTORY_STEP_S, 0, -1):
-            sample(datetime.fromtimestamp(first - n * HISTORY_STEP_S, UTC), HISTORY_STEP_S, Asked())
+            # Each minute has the counts of one live interval, so that a chart of that period has no step.
+            sample(datetime.fromtimestamp(first - n * HISTORY_STEP_S, UTC), self.sample_s, Asked())
         self._next = self._after(at)
 
     def catch_up(self, until: datetime, *, worth_from: datetime) -> None:
@@ -185,7 +189,7 @@ class Ticker:
         except figures.UnreachableError as failure:
             log.warning("%s", failure)
             silent.add("redis")
-        return Asked(connections, redis, frozenset(silent))
+        return Asked(connections, redis, frozenset(silent), live=True)
 
     def _sample(self, now: datetime, asked: Asked) -> None:
         with world.at(self._next):

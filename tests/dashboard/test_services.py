@@ -153,6 +153,14 @@ def test_without_any_rpc_there_is_no_lag_to_tell(environment: Environment):
     assert "lag_ledgers" not in lag(environment, cursor_ledger=960)
 
 
+def test_the_lag_before_the_first_round_is_what_the_processor_told(environment: Environment):
+    told = {NOW - timedelta(minutes=n): float(n) for n in (1, 2, 3)}
+    columns = {"blocks_behind": told, "rpc_ledger": {NOW: 1010.0}, "cursor_ledger": {NOW: 1008.0}}
+    assert services["events"].derive(environment, columns, {})["lag_ledgers"] == {**told, NOW: 2.0}
+    known = {"lag_ledgers": Value(BEFORE, 2.0)}
+    assert services["events"].derive(environment, columns, known)["lag_ledgers"] == {NOW: 2.0}
+
+
 def test_what_cloudwatch_tells_may_be_older_than_what_is_asked_directly(environment: Environment):
     series = {series.name: series for series in services["api"].series_in(environment)}
     assert series["cpu"].source == CLOUDWATCH

@@ -103,7 +103,7 @@ def test_connections_in_the_metrics_are_the_real_ones(following: Nova) -> None:
         with pytest.raises(psycopg.OperationalError):
             connect_until_full(opened)
         # No slot is left for whoever counts: CloudWatch still tells that it is full.
-        eventually(connections, lambda value: value >= 60, timeout_s=20)
+        eventually(connections, lambda value: value >= 57, timeout_s=20)
     finally:
         for connection in opened:
             connection.close()

@@ -1,0 +1,64 @@
+"""The simulated API tasks really use Nova's database and Redis, and only while they run."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import psycopg
+import pytest
+import redis
+
+from tests.sandbox.conftest import eventually
+from tests.servers import Nova
+
+API = {"cluster": "nova", "service": "nova-api"}
+
+
+@pytest.fixture
+def watching(aws: Nova) -> Iterator["psycopg.Connection[Any]"]:
+    """A connection from which the others are counted."""
+    with psycopg.connect(os.environ["NOVA_DATABASE_URL"], autocommit=True) as connection:
+        yield connection
+
+
+def pooled(connection: "psycopg.Connection[Any]") -> set[int]:
+    rows = connection.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'nova-api'")
+    return {int(row[0]) for row in rows}
+
+
+def test_each_task_holds_six_connections_which_a_restart_flushes(watching):
+    before = eventually(lambda: pooled(watching), lambda pids: len(pids) == 12)
+    boto3.client("ecs").update_service(**API, forceNewDeployment=True)
+    eventually(lambda: pooled(watching), lambda pids: len(pids) == 12 and not pids & before, timeout_s=25)
+
+
+def test_a_terminated_connection_is_opened_anew(watching):
+    before = eventually(lambda: pooled(watching), lambda pids: len(pids) == 12)
+    watching.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'nova-api'")
+    eventually(lambda: pooled(watching), lambda pids: len(pids) == 12 and not pids & before)
+
+
+def test_without_a_task_nothing_is_connected(watching):
+    with redis.Redis.from_url(os.environ["NOVA_REDIS_URL"]) as client:
+
+        def at_redis() -> int:
+            return sum(each["name"] == "nova-api" for each in client.client_list())
+
+        eventually(at_redis, lambda count: count == 2)
+        boto3.client("ecs").update_service(**API, desiredCount=0)
+        eventually(lambda: (len(pooled(watching)), at_redis()), lambda found: found == (0, 0))
+
+
+def test_redis_is_half_full_and_nearly_always_has_what_is_asked_for(aws):
+    with redis.Redis.from_url(os.environ["NOVA_REDIS_URL"]) as client:
+        client.config_resetstat()
+
+        def stats() -> dict[str, int]:
+            return dict(client.info("stats"))
+
+        found = eventually(stats, lambda now: now["keyspace_hits"] > 200)
+        share = found["keyspace_hits"] / (found["keyspace_hits"] + found["keyspace_misses"])
+        memory = client.info("memory")
+    assert 0.9 < share < 0.97
+    assert 0.4 < memory["used_memory"] / memory["maxmemory"] < 0.6
