@@ -1,0 +1,144 @@
+"""The least-privilege IAM policies of NovaOps: what it reads, what its actions send, and on which resources only."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from novaops.environment import EcsService, Environment
+from novaops.runbook.registry import actions
+
+# What collecting reads, in every environment; the actions declare what they read and send themselves.
+COLLECTED = (
+    "application-autoscaling:DescribeScalableTargets",
+    "cloudwatch:GetMetricData",
+    "ecs:DescribeServices",
+    "elasticache:DescribeReplicationGroups",
+    "elasticloadbalancing:DescribeTargetHealth",
+    "logs:FilterLogEvents",
+    "rds:DescribeDBClusters",
+    "rds:DescribeDBInstances",
+    "rds:DescribeEvents",
+)
+READING = re.compile(r":(Describe|Get|List|Filter|BatchGet|Lookup|Search|StartQuery)")
+# A service's prefix in IAM where it is not that of its API.
+PREFIXES = {"elbv2": "elasticloadbalancing", "elb": "elasticloadbalancing"}
+EVERYTHING = ("*",)
+# iam:PassRole hands a task its roles: to ECS only.
+PASSED_TO_ECS = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+
+
+def permission(operation: str) -> str:
+    """The IAM action of an AWS operation: of `elbv2:SetSubnets` it is `elasticloadbalancing:SetSubnets`."""
+    service, _, name = operation.partition(":")
+    return f"{PREFIXES.get(service, service)}:{name}"
+
+
+def reader_permissions(environment: Environment) -> set[str]:
+    """What the reading role needs: the collectors' calls and those with which actions look."""
+    return {*COLLECTED, *(one for one in _declared(environment) if READING.search(one))}
+
+
+def actor_permissions(environment: Environment) -> set[str]:
+    """What the acting role needs: the changing calls of the actions that the environment has something for."""
+    return {one for one in _declared(environment) if not READING.search(one)}
+
+
+def policy(environment: Environment, permissions: Iterable[str]) -> dict[str, Any]:
+    """The policy document that allows these, each on the declared resources where its service can tell them apart."""
+    by_resources: dict[tuple[str, ...], list[str]] = {}
+    for one in sorted(set(permissions)):
+        by_resources.setdefault(_resources(environment, one), []).append(one)
+    statements = [
+        _statement(number, allowed, found) for number, (found, allowed) in enumerate(sorted(by_resources.items()), 1)
+    ]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _statement(number: int, allowed: list[str], resources: tuple[str, ...]) -> dict[str, Any]:
+    shared = {"Sid": f"NovaOps{number}", "Effect": "Allow", "Action": allowed, "Resource": list(resources)}
+    return {**shared, "Condition": PASSED_TO_ECS} if allowed == ["iam:PassRole"] else shared
+
+
+def _declared(environment: Environment) -> Iterator[str]:
+    for action in actions.values():
+        if action().applies(environment):
+            yield from action.iam_permissions
+
+
+def _resources(environment: Environment, one: str) -> tuple[str, ...]:
+    for pattern, arns in RESOURCES:
+        if pattern.fullmatch(one):
+            return tuple(sorted(arns(environment))) or EVERYTHING
+    return EVERYTHING
+
+
+def _arn(environment: Environment, service: str, resource: str, *, region: bool = True) -> str:
+    partition = environment.api.target_group_arn.split(":")[1]
+    return f"arn:{partition}:{service}:{environment.region if region else ''}:{environment.account_id}:{resource}"
+
+
+def _ecs(environment: Environment) -> list[EcsService]:
+    return [environment.events, *([environment.api.ecs] if environment.api.ecs else [])]
+
+
+def _ecs_services(environment: Environment) -> list[str]:
+    return [_arn(environment, "ecs", f"service/{one.cluster}/{one.service}") for one in _ecs(environment)]
+
+
+def _tasks(environment: Environment) -> list[str]:
+    return [_arn(environment, "ecs", f"task/{one.cluster}/*") for one in _ecs(environment)]
+
+
+def _databases(environment: Environment) -> list[str]:
+    database = environment.database
+    named = (("db", database.instance_id), ("cluster", database.cluster_id))
+    return [_arn(environment, "rds", f"{kind}:{name}") for kind, name in named if name]
+
+
+def _replication_group(environment: Environment) -> list[str]:
+    return [_arn(environment, "elasticache", f"replicationgroup:{environment.cache.replication_group_id}")]
+
+
+def _cache_nodes(environment: Environment) -> list[str]:
+    return [_arn(environment, "elasticache", f"cluster:{environment.cache.replication_group_id}-*")]
+
+
+def _log_groups(environment: Environment) -> list[str]:
+    groups = {one.log_group for one in _ecs(environment)}
+    if environment.api.ec2:
+        groups.add(environment.api.ec2.log_group)
+    return [_arn(environment, "logs", f"log-group:{group}:*") for group in groups]
+
+
+def _scaling_group(environment: Environment) -> list[str]:
+    if environment.api.ec2 is None:
+        return []
+    name = environment.api.ec2.autoscaling_group
+    return [_arn(environment, "autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{name}")]
+
+
+def _alarms(environment: Environment) -> list[str]:
+    return [_arn(environment, "cloudwatch", f"alarm:{name}") for name in environment.alarms]
+
+
+def _roles(environment: Environment) -> list[str]:
+    return [_arn(environment, "iam", "role/*", region=False)]
+
+
+def _rule(pattern: str, arns: Callable[[Environment], list[str]]) -> tuple[re.Pattern[str], Any]:
+    return re.compile(pattern), arns
+
+
+# Which resources a permission is for, where its service supports that and nova.toml names them (Service Authorization
+# Reference); what is not here is for all: its service knows no resources, or they are made by the run.
+RESOURCES = (
+    _rule(r"ecs:(UpdateService|DescribeServices)", _ecs_services),
+    _rule(r"ecs:(StopTask|DescribeTasks)", _tasks),
+    _rule(r"rds:(RebootDBInstance|DescribeDBInstances|FailoverDBCluster|DescribeDBClusters)", _databases),
+    _rule(r"elasticache:DescribeReplicationGroups", _replication_group),
+    _rule(r"elasticache:TestFailover", lambda one: [*_replication_group(one), *_cache_nodes(one)]),
+    _rule(r"logs:FilterLogEvents", _log_groups),
+    _rule(r"autoscaling:(?!Describe).*", _scaling_group),
+    _rule(r"cloudwatch:DescribeAlarms", _alarms),
+    _rule(r"iam:PassRole", _roles),
+)
