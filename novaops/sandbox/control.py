@@ -63,6 +63,7 @@ def _faults() -> Response:
 
 def _reset() -> Response:
     body = _body()
-    seed = int(body.get("seed", world.seed)) if isinstance(body, dict) else world.seed
-    lifecycle.start_over(seed=seed, factor=world.factor)
+    asked = body if isinstance(body, dict) else {}
+    seed, factor = int(asked.get("seed", world.seed)), float(asked.get("factor", world.factor))
+    lifecycle.start_over(seed=seed, factor=factor)
     return _state()
