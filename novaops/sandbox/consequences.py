@@ -60,13 +60,14 @@ class Consequences:
 
     def _database_restarted(self, instance: str) -> None:
         if instance == rds.NOVA_DB:
-            self._add(cut_database_connections)
+            self.add(cut_database_connections)
 
     def _cache_failed_over(self, group: str, _node: str) -> None:
         if group == elasticache.NOVA_CACHE:
-            self._add(cut_redis_connections)
+            self.add(cut_redis_connections)
 
-    def _add(self, moment: Callable[[], None]) -> None:
+    def add(self, moment: Callable[[], None]) -> None:
+        """Let this be done soon, once."""
         with self._lock:
             self._moments.append(moment)
 

@@ -63,7 +63,7 @@ def _faults() -> Response:
 
 def _reset() -> Response:
     body = _body()
-    wanted = body if isinstance(body, dict) else {}
-    seed, factor = int(wanted.get("seed", world.seed)), float(wanted.get("factor", world.factor))
+    asked = body if isinstance(body, dict) else {}
+    seed, factor = int(asked.get("seed", world.seed)), float(asked.get("factor", world.factor))
     lifecycle.start_over(seed=seed, factor=factor)
     return _state()

@@ -93,6 +93,10 @@ class Network:
     def _anchor(self, ledger: int) -> None:
         self._first, self._began, self._began_at = ledger, time.monotonic(), time.time()
 
+    def keep_pace(self) -> None:
+        """Let what is closed be closed: ledgers from now on follow the factor that the world is about to get."""
+        self._anchor(self.latest())
+
     def remember(self, state: Path) -> None:
         """Go on where the network of an earlier run stopped, whose count is kept in that file."""
         with self._lock:

@@ -6,11 +6,12 @@ from typing import Any
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 
-from novaops.sandbox import rpc, sinks
+from novaops.sandbox import gaps, rpc, sinks
 from novaops.sandbox.aws import autoscaling, cloudwatch, ecs, elasticache, elbv2, fleet, logs, rds, server, ssm
 from novaops.sandbox.consequences import consequences
 from novaops.sandbox.faults import effects, faults
 from novaops.sandbox.journal import journal
+from novaops.sandbox.ledgers import network
 from novaops.sandbox.processes import processes, report_exit
 from novaops.sandbox.scenarios import stage
 from novaops.sandbox.ticker import ticker
@@ -43,6 +44,7 @@ def start_over(*, seed: int, factor: float) -> None:
 
 
 def _begin(seed: int, factor: float) -> None:
+    network.keep_pace()
     world.reset(seed=seed, factor=factor)
     BackendDict.reset()
     reset_model_data()
@@ -88,6 +90,8 @@ def _replay(entry: dict[str, Any]) -> None:
             stage.play(entry["name"])
         case "exit":
             report_exit(entry["task"], entry["code"])
+        case "gap":
+            gaps.note(tuple(entry["gap"]) if entry["gap"] else None)
 
 
 def play(name: str) -> None:

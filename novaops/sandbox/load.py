@@ -164,7 +164,7 @@ def modelled_redis(api_tasks: int, at: float, interval_s: float, noise: Noise, b
     over = max(0.0, CACHE_FILLED + bloat * BLOATED - 100)
     crowded_out = round(gets * over / CACHE_FILLED)
     hits = round(gets * HIT_SHARE) - crowded_out
-    memory = min(99.9, CACHE_FILLED + bloat * BLOATED + 2.3 + 0.3 * noise("cache-memory"))
+    memory = min(99.9, CACHE_FILLED + bloat * BLOATED + 3.6 + 0.3 * noise("cache-memory"))
     return RedisFigures(memory, api_tasks + 1, crowded_out, hits, gets - hits)
 
 

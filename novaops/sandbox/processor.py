@@ -58,6 +58,8 @@ class Processor:
     session: requests.Session = field(default_factory=requests.Session)
     cursor: Cursor | None = None
     latest: int = 0
+    # The first ledger that this run has not finished yet.
+    unread: int = 0
     wedged: threading.Event = field(default_factory=threading.Event)
 
     def ask(self, method: str, **params: Any) -> dict[str, Any]:
@@ -75,11 +77,14 @@ class Processor:
         row = connection.execute("SELECT ledger FROM event_cursor").fetchone()
         if self.start_block is not None:
             logger.info("START_BLOCK is set: replaying from ledger %s", self.start_block)
+            self.unread = self.start_block
             return {"startLedger": self.start_block}
         if row:
             logger.info("going on behind ledger %s", row[0])
+            self.unread = row[0] + 1
             return {"pagination": {"cursor": str(Cursor.end_of(row[0]))}}
-        return {"startLedger": self.ask("getHealth")["latestLedger"] - FIRST_START_BEHIND}
+        self.unread = self.ask("getHealth")["latestLedger"] - FIRST_START_BEHIND
+        return {"startLedger": self.unread}
 
     def step(self, connection: "psycopg.Connection[Any]") -> int:
         """Read one page and write it with the new cursor, in one transaction. Returns how many events it had."""
@@ -91,13 +96,15 @@ class Processor:
         done = cursor.ledger - 1 if full else cursor.ledger
         closed = events[-1]["ledgerClosedAt"] if full else _utc(page["latestLedgerCloseTime"])
         with connection.transaction():
-            _write(connection, events)
+            write_events(connection, events)
+            if done >= self.unread:
+                mark_read(connection, self.unread, done)
             connection.execute(
                 "INSERT INTO event_cursor (ledger, closed_at) VALUES (%s, %s) ON CONFLICT (id) DO UPDATE "
                 "SET ledger = excluded.ledger, closed_at = excluded.closed_at, updated_at = now()",
                 [done, closed],
             )
-        self.cursor, self.latest = cursor, page["latestLedger"]
+        self.cursor, self.latest, self.unread = cursor, page["latestLedger"], max(self.unread, done + 1)
         return len(events)
 
     def behind(self) -> int | None:
@@ -137,7 +144,18 @@ class Processor:
             time.sleep(POLL_S)
 
 
-def _write(connection: "psycopg.Connection[Any]", events: list[dict[str, Any]]) -> None:
+def mark_read(connection: "psycopg.Connection[Any]", first: int, last: int) -> None:
+    """Keep account of the ledgers that were read, eventful or not: ranges that touch become one."""
+    connection.execute(
+        "WITH joined AS (DELETE FROM event_ranges WHERE first <= %(last)s + 1 AND last >= %(first)s - 1 RETURNING *) "
+        "INSERT INTO event_ranges (first, last) "
+        "SELECT least(min(first), %(first)s), greatest(max(last), %(last)s) FROM joined",
+        {"first": first, "last": last},
+    )
+
+
+def write_events(connection: "psycopg.Connection[Any]", events: list[dict[str, Any]]) -> None:
+    """Write events, those that are there already left as they are."""
     columns = ("id", "ledger", "contractId", "value", "txHash", "ledgerClosedAt")
     rows = [(*(each[name] for name in columns), json.dumps(each["topic"])) for each in events]
     with connection.cursor() as writer:

@@ -2,7 +2,6 @@
 
 import copy
 import os
-from datetime import datetime
 from typing import Any, ClassVar
 
 from novaops.sandbox import rpc
@@ -11,37 +10,13 @@ from novaops.sandbox.aws import ecs, ecs_scheduler, task_definitions
 from novaops.sandbox.aws.ecs_model import store
 from novaops.sandbox.faults import Fault, Kind, faults
 from novaops.sandbox.running import running, unstopped, variable
+from novaops.sandbox.scenario import Scenario
+from novaops.sandbox.scenarios_data import ConnectionExhaustion, Failover, MissedLedgers, RedisEvictions
 from novaops.sandbox.world import world
 
 
 class UnknownScenarioError(ValueError):
     """There is no scenario of that name; the message says which there are."""
-
-
-class Scenario:
-    """One illness. `start` makes the world ill, `watch` notices that it is over and says by what, `stop` cleans up."""
-
-    name: ClassVar[str]
-    title: ClassVar[str]
-
-    def __init__(self) -> None:
-        self.started_at = world.now()
-        self.state = "active"
-        self.by: str | None = None
-        self.ended_at: datetime | None = None
-
-    def start(self) -> None:
-        """Make the world ill."""
-
-    def watch(self) -> None:
-        """Look at the world after it moved on, and `end` where the illness is over."""
-
-    def stop(self) -> None:
-        """Undo what the world would not undo by itself: another scenario starts."""
-
-    def end(self, by: str) -> None:
-        """It is over, for good."""
-        self.state, self.by, self.ended_at = "ended", by, world.now()
 
 
 class Calm(Scenario):
@@ -73,8 +48,7 @@ class HighCpu(Scenario):
             return
         well = sum(task.healthy for task in tasks if task.id not in ailments.runaway)
         relieved = well > 0 and 96 * len(sick) / (len(sick) + well) < self.enough - 8
-        self.state = "relieved" if relieved else "active"
-        self.by = "More tasks share the load." if relieved else None
+        self.relieve("More tasks share the load." if relieved else None)
 
 
 class EventLag(Scenario):
@@ -171,7 +145,19 @@ class AwsOutage(AwsTrouble):
     probability = 1.0
 
 
-PLAYABLE: tuple[type[Scenario], ...] = (Calm, HighCpu, EventLag, BadDeploy, RpcDown, AwsThrottling, AwsOutage)
+PLAYABLE: tuple[type[Scenario], ...] = (
+    Calm,
+    HighCpu,
+    ConnectionExhaustion,
+    RedisEvictions,
+    EventLag,
+    RpcDown,
+    MissedLedgers,
+    BadDeploy,
+    Failover,
+    AwsThrottling,
+    AwsOutage,
+)
 SCENARIOS: dict[str, type[Scenario]] = {kind.name: kind for kind in PLAYABLE}
 
 

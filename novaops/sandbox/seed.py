@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS contract_events (
     written_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX IF NOT EXISTS contract_events_by_ledger ON contract_events (ledger);
+CREATE TABLE IF NOT EXISTS event_ranges (first bigint NOT NULL, last bigint NOT NULL);
 CREATE TABLE IF NOT EXISTS event_cursor (
     id int PRIMARY KEY DEFAULT 1 CHECK (id = 1), ledger bigint NOT NULL, closed_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL DEFAULT now()
@@ -48,7 +49,16 @@ INSERT INTO transactions SELECT n, 1 + (n * 31) % 2000, 1 + n % 60, 100 + (n * 9
 INSERT INTO redemptions SELECT n, 1 + (n * 17) % 2000, 1 + n % 40, 50 + (n * 29) % 2000,
     timestamptz '2026-07-01 00:00Z' + n * interval '2 hours' FROM generate_series(1, 1500) n;
 """
-TABLES = ("users", "merchants", "campaigns", "transactions", "redemptions", "contract_events", "event_cursor")
+TABLES = (
+    "users",
+    "merchants",
+    "campaigns",
+    "transactions",
+    "redemptions",
+    "contract_events",
+    "event_cursor",
+    "event_ranges",
+)
 # The known password of the demo accounts; novaops.access refuses it wherever there is no sandbox.
 PASSWORD = "nova-sandbox-only"  # noqa: S105
 ACCOUNTS = {

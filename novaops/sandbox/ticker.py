@@ -13,6 +13,7 @@ from novaops.sandbox.aws import alarms, ecs, elasticache_model, elbv2, logs, rds
 from novaops.sandbox.aws.ecs_model import Task
 from novaops.sandbox.aws.metrics import Key, metrics, point
 from novaops.sandbox.consequences import consequences
+from novaops.sandbox.gaps import gaps
 from novaops.sandbox.processes import processes
 from novaops.sandbox.running import DATABASE_DOWN, database_is_up, running
 from novaops.sandbox.scenarios import stage
@@ -117,15 +118,24 @@ def write_lines(at: datetime) -> None:
 
 
 def _line(task: Task, chance: float, n: int) -> str:
-    sick, bad = task.id in ailments.runaway, ailments.fails(task) and chance > 0
-    status = 503 if sick and chance > 0.6 else 500 if bad else 200
+    sick, trouble = task.id in ailments.runaway, _trouble(task, chance)
+    status = 503 if sick and chance > 0.6 else 500 if trouble else 200
     level = "error" if status >= 500 else "warning" if sick else "info"
-    text = "KeyError: 'reward_tier'" if bad else "request"
+    text = trouble or "request"
     if sick and n == 0:
         text = "worker thread busy for 1500 ms, event loop is late"
     took_ms = round((1600 if sick else 45) * (1.2 + chance))
     path = PATHS[int((chance + 1) * 499) % len(PATHS)]
     return json.dumps({"level": level, "message": text, "path": path, "status": status, "duration_ms": took_ms})
+
+
+def _trouble(task: Task, chance: float) -> str:
+    """What makes the request fail, empty where nothing does."""
+    if chance > 0 and not database_is_up():
+        return "Connection terminated unexpectedly"
+    if chance > 0 and ailments.full:
+        return 'too many connections for role "nova"'
+    return "KeyError: 'reward_tier'" if chance > 0 and ailments.fails(task) else ""
 
 
 class Ticker:
@@ -176,6 +186,7 @@ class Ticker:
                 stage.watch()
         consequences.carry_out()
         processes.keep_in_step()
+        gaps.keep_in_step()
 
     def _ask(self) -> Asked:
         connections, redis, silent = None, None, set()

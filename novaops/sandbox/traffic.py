@@ -15,7 +15,7 @@ MOST_SESSIONS, BATCH = 6000, 200
 RENEWED = 10
 RATE_KEYS, RATE_TTL_S = 200, 60
 SHORT_LIVED, SHORT_TTL_S = "y" * 200, 20
-REPORT = "z" * 65536
+REPORT, MOST_REPORTS = "z" * 65536, 20
 OWN_KEYS = ("session:*", "rate:*", "cache:*", "report:*")
 
 
@@ -103,9 +103,13 @@ class Traffic:
         if not wanted and self._reports:
             client.unlink(*(f"report:{number}" for number in range(self._reports)))
             self._reports = 0
-        while self._reports < wanted:
-            client.set(f"report:{self._reports}", REPORT)
-            self._reports += 1
+        self._reports = max(self._reports, wanted)
+        with client.pipeline(transaction=False) as batch:
+            for number in range(self._reports):
+                batch.exists(f"report:{number}")
+            missing = [number for number, there in enumerate(batch.execute()) if not there]
+        for number in missing[:MOST_REPORTS]:
+            client.set(f"report:{number}", REPORT)
 
 
 def _connected(url: str) -> "redis.Redis":

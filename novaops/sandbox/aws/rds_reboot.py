@@ -25,13 +25,15 @@ def reboot_db_instance(params: Params) -> Document:
             "ForceFailover cannot be specified since the instance is not configured for either MultiAZ or "
             "High Availability",
         )
+    abandoned = failover and _is_abandoned(instance)
+    if failover and not abandoned:
+        fail_over(instance)
+        return {"DBInstance": instance.described()}
     instance.become("rebooting")
-    if not failover:
-        _restart(instance)
-    elif _is_abandoned(instance):
+    if abandoned:
         _abandon(instance)
     else:
-        _fail_over(instance)
+        _restart(instance)
     return {"DBInstance": instance.described()}
 
 
@@ -78,7 +80,10 @@ def _restart(instance: Instance) -> None:
     world.later(60, lambda: instance.become("available"))
 
 
-def _fail_over(instance: Instance) -> None:
+def fail_over(instance: Instance) -> None:
+    """The standby takes over within 90 s, whoever asked for it."""
+    instance.become("rebooting")
+
     def started() -> None:
         instance.say("Multi-AZ instance failover started.", "failover")
         restarted(instance)
