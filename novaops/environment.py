@@ -138,6 +138,7 @@ class Events(EcsService):
     network_passphrase: Name
     metric_namespace: Name = "Nova/EventProcessor"
     cursor_table: Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*$")] = "event_cursor"
+    events_table: Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*$")] = "contract_events"
 
     @property
     def target(self) -> str:

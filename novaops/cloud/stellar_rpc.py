@@ -1,4 +1,4 @@
-"""A Stellar RPC's own health, asked by JSON-RPC over POST (FACTS A).
+"""A Stellar RPC's health, network and events, asked by JSON-RPC over POST (FACTS A).
 
 The SDK's `get_health` drops the close times, so its client makes the call and the answer is read here.
 """
@@ -16,6 +16,9 @@ from stellar_sdk.exceptions import SdkError
 from novaops.cloud.errors import OutsideError
 
 TIMEOUT_S = 2.0
+PAGE_TIMEOUT_S = 6.0
+# The ledger of an event id or cursor is what stands above these bits (FACTS A4).
+LEDGER_BITS = 32
 # The documented cadence, where an RPC does not tell close times (FACTS A5).
 LEDGER_S = 5.0
 SHOWN_CHARACTERS = 160
@@ -54,16 +57,44 @@ def health(url: str, *, timeout_s: float = TIMEOUT_S) -> Health:
     )
 
 
+def passphrase(url: str, *, timeout_s: float = TIMEOUT_S) -> str:
+    """Ask `getNetwork` which network the RPC is on. Raises OutsideError with a sentence."""
+    return str(_call(url, "getNetwork", timeout_s).get("passphrase", ""))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Some events: (id, ledger) in order; `cursor` is where the next page begins, and `ledger` is its ledger."""
+
+    events: tuple[tuple[str, int], ...]
+    cursor: str
+    ledger: int
+
+
+def events(url: str, *, start: int = 0, cursor: str = "", limit: int = 1000, timeout_s: float = PAGE_TIMEOUT_S) -> Page:
+    """One page of `getEvents` from a ledger or from behind a cursor, never both (FACTS A4). Raises OutsideError."""
+    where: dict[str, Any] = {} if cursor else {"startLedger": start}
+    pagination = {"limit": limit, **({"cursor": cursor} if cursor else {})}
+    result = _call(url, "getEvents", timeout_s, {**where, "pagination": pagination})
+    try:
+        found = tuple((str(event["id"]), int(event["ledger"])) for event in result["events"])
+        following = str(result["cursor"])
+        return Page(events=found, cursor=following, ledger=int(following.partition("-")[0]) >> LEDGER_BITS)
+    except (KeyError, TypeError, ValueError) as failure:
+        raise OutsideError("The RPC's answer to getEvents is not as documented") from failure
+
+
 def _cadence_s(ledgers: int, closed: int | None, first_closed: int | None) -> float:
     if closed is None or first_closed is None or ledgers <= 0 or closed <= first_closed:
         return LEDGER_S
     return (closed - first_closed) / ledgers
 
 
-def _call(url: str, method: str, timeout_s: float) -> dict[str, Any]:
+def _call(url: str, method: str, timeout_s: float, params: dict[str, Any] | None = None) -> dict[str, Any]:
+    asked = {"jsonrpc": "2.0", "id": 1, "method": method, **({"params": params} if params else {})}
     with _client(timeout_s) as client:
         try:
-            answer = client.post(url, json_data={"jsonrpc": "2.0", "id": 1, "method": method})
+            answer = client.post(url, json_data=asked)
         except (SdkError, TimeoutError) as failure:
             raise OutsideError(f"The RPC did not answer within {timeout_s:g} s or refused the connection") from failure
     try:

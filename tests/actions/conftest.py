@@ -1,5 +1,6 @@
 """Fixtures of the actions' tests: a plan, a run and a worker against the simulated AWS."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -8,10 +9,13 @@ import pytest
 from django.contrib.auth.models import User
 
 from novaops import environment as environments
+from novaops.cloud import nova_db, stellar_rpc
+from novaops.cloud.errors import OutsideError
 from novaops.runbook import approvals, engine, planning, requests
-from novaops.runbook.models import Plan, Run
+from novaops.runbook.models import Approval, Plan, Run
 from novaops.runbook.registry import actions
 from novaops.runbook.states import FINISHED, RunStatus
+from tests.sandbox.conftest import eventually
 from tests.servers import Nova
 
 
@@ -29,19 +33,35 @@ def plan_of() -> Callable[..., Plan]:
 
 
 @pytest.fixture
-def run_through(plan_of: Callable[..., Plan], user_with_role: Callable[[str, str], User]) -> Callable[..., Run]:
-    """Requests a run, has it approved by a second person where that is needed, and carries it on until it is over."""
+def run_through(plan_of: Callable[..., Plan], commander2: User) -> Callable[..., Run]:
+    """Requests a run, has it approved where it must be, and carries it on until it is over."""
 
     def start(by: User, key: str, **params: Any) -> Run:
         plan = plan_of(by, key, **params)
         assert plan.state == Plan.State.READY, plan.sentence
         run = requests.request(plan, by=by, reason="a rehearsal", idempotency_key=f"plan:{plan.pk}")
         if run.status == RunStatus.AWAITING_APPROVAL:
-            approvals.approve(run.approval, by=user_with_role("commander", f"second-person-{run.pk}"))
+            approvals.approve(Approval.objects.get(run=run), by=commander2)
             run.refresh_from_db()
         return carry_on(run)
 
     return start
+
+
+@pytest.fixture
+def reading(aws: Nova) -> Nova:
+    """The simulated Nova once its event processor follows the ledger."""
+    eventually(_lag_ledgers, lambda lag: lag < 20, timeout_s=30)
+    return aws
+
+
+def _lag_ledgers() -> float:
+    environment = environments.default()
+    try:
+        cursor = nova_db.processed_ledger(environment.database.dsn, environment.events.cursor_table)
+        return stellar_rpc.health(str(environment.events.rpc_url)).latest_ledger - cursor
+    except OutsideError:
+        return math.inf
 
 
 def sent_by(run: Run, aws: Nova) -> list[str]:
@@ -49,7 +69,7 @@ def sent_by(run: Run, aws: Nova) -> list[str]:
     return [one["operation"] for one in aws.effects() if f"novaops/run-{run.pk}" in one["user_agent"].split()]
 
 
-def carry_on(run: Run, *, limit_s: float = 120) -> Run:
+def carry_on(run: Run, *, limit_s: float = 60) -> Run:
     """Be the worker until the run is over; its own `next_at` paces the loop."""
     until = time.monotonic() + limit_s
     while run.status not in (*FINISHED, RunStatus.UNKNOWN):

@@ -7,7 +7,7 @@ from novaops import environment as environments
 from novaops.runbook.action import Action, Risk
 from novaops.runbook.registry import actions, register
 
-RUNBOOK = ["Routine Maintenance", "Backup Strategy", "Common Alert Runbooks"]
+RUNBOOK = ["Routine Maintenance", "Backup Strategy", "Incident Response Checklist", "Common Alert Runbooks"]
 CATALOGUE = [action for key, action in sorted(actions.items())]
 ids = [action.key for action in CATALOGUE]
 
