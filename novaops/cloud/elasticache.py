@@ -1,5 +1,6 @@
 """ElastiCache: the replication group and its nodes as AWS describes them (FACTS C)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -92,7 +93,9 @@ def cache_clusters(environment: Environment) -> list[CacheCluster]:
             parameter_group=found.get("CacheParameterGroup", {}).get("CacheParameterGroupName", ""),
             apply_status=found.get("CacheParameterGroup", {}).get("ParameterApplyStatus", ""),
         )
-        for found in _pages(environment, "elasticache:DescribeCacheClusters", "CacheClusters")
+        for found in _pages(
+            lambda **more: aws.read(environment, "elasticache:DescribeCacheClusters", **more), "CacheClusters"
+        )
     ]
 
 
@@ -116,7 +119,12 @@ def parameter_group(environment: Environment, name: str) -> ParameterGroup:
     described = aws.read(
         environment, "elasticache:DescribeCacheParameterGroups", CacheParameterGroupName=name
     )["CacheParameterGroups"][0]  # fmt: skip
-    parameters = _pages(environment, "elasticache:DescribeCacheParameters", "Parameters", CacheParameterGroupName=name)
+    parameters = _pages(
+        lambda **more: aws.read(
+            environment, "elasticache:DescribeCacheParameters", CacheParameterGroupName=name, **more
+        ),
+        "Parameters",
+    )
     return ParameterGroup(
         name=name,
         family=described["CacheParameterGroupFamily"],
@@ -127,7 +135,9 @@ def parameter_group(environment: Environment, name: str) -> ParameterGroup:
 
 def has_parameter_group(environment: Environment, name: str) -> bool:
     """Whether a parameter group of that name exists."""
-    groups = _pages(environment, "elasticache:DescribeCacheParameterGroups", "CacheParameterGroups")
+    groups = _pages(
+        lambda **more: aws.read(environment, "elasticache:DescribeCacheParameterGroups", **more), "CacheParameterGroups"
+    )
     return any(found["CacheParameterGroupName"] == name for found in groups)
 
 
@@ -158,16 +168,23 @@ class Event:
 
 def events(environment: Environment, source_type: str, since: datetime) -> list[Event]:
     """The events of all `replication-group` or `cache-cluster` sources since a time, oldest first."""
-    found = _pages(environment, "elasticache:DescribeEvents", "Events", SourceType=source_type, StartTime=since)
+    found = _pages(
+        lambda **more: aws.read(
+            environment, "elasticache:DescribeEvents", SourceType=source_type, StartTime=since, **more
+        ),
+        "Events",
+    )
     told = (Event(at=one["Date"], source=one["SourceIdentifier"], message=one["Message"]) for one in found)
     return sorted(told, key=lambda event: event.at)
 
 
-def _pages(environment: Environment, operation: str, name: str, **params: Any) -> list[dict[str, Any]]:
+def _pages(ask: Callable[..., dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    """Everything under `name` of all pages."""
     found: list[dict[str, Any]] = []
+    marker: dict[str, str] = {}
     while True:
-        page = aws.read(environment, operation, **params)
+        page = ask(**marker)
         found += page.get(name, [])
         if not page.get("Marker"):
             return found
-        params["Marker"] = page["Marker"]
+        marker = {"Marker": page["Marker"]}

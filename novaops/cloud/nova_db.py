@@ -12,6 +12,8 @@ from psycopg.rows import tuple_row
 
 from novaops.cloud.errors import OutsideError
 
+# How NovaOps calls itself on its connections to Nova's database.
+OWN = "novaops"
 CONNECT_TIMEOUT_S = 2
 STATEMENT_TIMEOUT_MS = 2000
 FULL = ("too many clients", "too many connections", "remaining connection slots")
@@ -77,7 +79,8 @@ def server(dsn: str) -> Server:
     with cursor(dsn) as asked:
         asked.execute(
             "SELECT clock_timestamp(), pg_is_in_recovery(), pg_postmaster_start_time(),"
-            " (SELECT min(backend_start) FROM pg_stat_activity WHERE backend_type = 'client backend' AND datname = current_database() AND pid <> pg_backend_pid())"
+            " (SELECT min(backend_start) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+            " AND datname = current_database() AND pid <> pg_backend_pid())"
         )
         now, read_only, started_at, oldest = _row(asked)
     return Server(now=now, read_only=read_only, started_at=started_at, oldest_session_at=oldest)
@@ -109,7 +112,7 @@ def cursor(dsn: str) -> Iterator[psycopg.Cursor[Any]]:
                 dsn,
                 autocommit=True,
                 connect_timeout=CONNECT_TIMEOUT_S,
-                application_name="novaops",
+                application_name=OWN,
                 options=f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c default_transaction_read_only=on",
             ) as connection,
             connection.cursor(row_factory=tuple_row) as asked,

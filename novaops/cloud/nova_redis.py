@@ -1,5 +1,7 @@
 """Nova's own Redis, asked directly by INFO (CONFIG is not allowed on ElastiCache, FACTS C)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,13 +29,24 @@ class Info:
 
 def info(url: str, *, timeout_s: float = TIMEOUT_S) -> Info:
     """Ask the server at `url`. Raises OutsideError with a sentence safe to show."""
+    with connected(url, timeout_s=timeout_s) as client:
+        return _info(client.info())
+
+
+@contextmanager
+def connected(url: str, *, timeout_s: float = TIMEOUT_S) -> Iterator["redis.Redis"]:
+    """A client of the server at `url`. Whatever fails inside raises OutsideError with a sentence safe to show."""
     if not url:
         raise OutsideError("No connection to Nova's Redis is configured")
     client = redis.Redis.from_url(
-        url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, client_name="novaops", retry=None
+        url,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=min(timeout_s, TIMEOUT_S),
+        client_name="novaops",
+        retry=None,
     )
     try:
-        return _info(client.info())
+        yield client
     except redis.TimeoutError as failure:
         raise OutsideError(f"Nova's Redis did not answer within {timeout_s:g} s") from failure
     except redis.AuthenticationError as failure:
