@@ -101,6 +101,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "imports": lambda: command("lint-imports"),
     "deployment": manage("check", "--deploy", "--fail-level", "WARNING"),
     "migrations": manage("makemigrations", "--check", "--dry-run"),
+    "documents": manage("action_docs", "--check"),
     "templates": templates,
     "docstrings": docstrings,
     "sizes": sizes,

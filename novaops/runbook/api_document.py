@@ -52,6 +52,8 @@ def document(api: NinjaAPI) -> dict[str, Any]:
 
 
 def _declare(operation: dict[str, Any]) -> None:
+    for parameter in operation.get("parameters", []):
+        parameter["schema"] = _without_null(parameter["schema"])
     location = operation.pop("x-location", None)
     for status, answer in operation["responses"].items():
         good = int(status) < 400
@@ -60,3 +62,11 @@ def _declare(operation: dict[str, Any]) -> None:
         headers = location if good else HEADERS.get(str(status))
         if headers:
             answer["headers"] = headers
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter is there or not: no query can say null."""
+    kept = [one for one in schema.get("anyOf", []) if one.get("type") != "null"]
+    if len(kept) != 1:
+        return schema
+    return {**{name: value for name, value in schema.items() if name != "anyOf" and value is not None}, **kept[0]}

@@ -15,7 +15,7 @@ from novaops.access import tokens
 from novaops.access.models import Scope
 from novaops.runbook import intake
 
-EXAMPLES = 100
+EXAMPLES = 4
 # Nothing can be wrong in a request that has no parameter.
 TAKES_NOTHING = {"GET /api/v1/health"}
 once = settings(
