@@ -1,4 +1,4 @@
-"""What the processor stored: silences are exactly the stretches without events, stored events are found by their ids."""
+"""What the processor stored: silences are the stretches without events, stored events are found by their ids."""
 
 import os
 from itertools import pairwise
@@ -23,7 +23,7 @@ def store(database: "psycopg.Connection[Any]", ledgers: list[int]) -> None:
 @given(st.lists(st.integers(10, 60), max_size=25), st.integers(0, 8))
 def test_silences_are_the_stretches_without_events(nova_database: Any, ledgers: list[int], longer_than: int) -> None:
     store(nova_database, ledgers)
-    eventful = sorted({ledger for ledger in ledgers if 15 <= ledger <= 50}) + [51]
+    eventful = [*sorted({ledger for ledger in ledgers if 15 <= ledger <= 50}), 51]
     expected = {(a + 1, b - 1) for a, b in pairwise(eventful) if b - a - 2 >= longer_than}
     dsn = os.environ["NOVA_DATABASE_URL"]
     found = nova_events.silences(dsn, "contract_events", 15, 50, longer_than=longer_than, most=99)
