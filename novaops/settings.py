@@ -206,6 +206,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": SWEEP_EVERY_S},
     },
     "collect": {"task": "dashboard.tasks.collect_due", "schedule": 1.0, "options": {"expires": 2}},
+    "publish-head": {"task": "novaops.runbook.tasks.publish_head", "schedule": 3600.0, "options": {"expires": 600}},
     "keep-samples": {"task": "dashboard.tasks.keep_samples", "schedule": 3600.0, "options": {"expires": 600}},
 }
 

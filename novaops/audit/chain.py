@@ -128,3 +128,8 @@ def head() -> tuple[int, str]:
     """Number and hash of the newest entry: (0, zeros) where there is none."""
     newest = Entry.objects.order_by("-seq").values_list("seq", "hash").first()
     return newest or (0, GENESIS)
+
+
+def contains(seq: int, digest: str) -> bool:
+    """Whether entry `seq` has the hash that was published outside: false where the chain's end was cut off."""
+    return Entry.objects.filter(seq=seq, hash=digest).exists()

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from novaops.access.policy import can
 from novaops.environment import Environment
+from novaops.runbook import meters
 from novaops.runbook.registry import actions
 
 
@@ -22,6 +23,7 @@ class Offer:
     sentence: str
     url: str
     disabled_reason: str = ""
+    meter: str = ""
 
 
 def offer(user: User | AnonymousUser, key: str, environment: Environment, incident: int | None = None) -> Offer | None:
@@ -39,6 +41,7 @@ def offer(user: User | AnonymousUser, key: str, environment: Environment, incide
         sentence=action.affects,
         url=f"{reverse('runbook:new', args=[key])}?{urlencode(query)}",
         disabled_reason=can(user, action.risk.verb, environment).sentence,
+        meter=meters.meter(actions[key], meters.used(environment)),
     )
 
 

@@ -1,6 +1,6 @@
 """Pages of actions, plans, runs and the audit chain."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from novaops.runbook import approval_views, audit_views, control_views, views
 
@@ -26,4 +26,5 @@ urlpatterns = [
     path("controls/undo/<int:pk>", control_views.put_back, name="put-back"),
     path("controls/keep/<int:pk>", control_views.keep, name="keep"),
     path("audit/", audit_views.entries, name="audit"),
+    re_path(r"^audit/export\.(?P<form>csv|jsonl)$", audit_views.export, name="audit-export"),
 ]
