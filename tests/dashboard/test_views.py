@@ -114,7 +114,7 @@ def test_a_service_page_tells_why_what_and_what_can_be_done(client_of, responder
     assert [line.title for line in answer.context["series"]] == ["cpu"]
     assert answer.context["series"][0].highest > 100
     assert [one.pk for one in answer.context["alerts"]] == [fired.pk]
-    assert [offer.action_key for offer in answer.context["offers"]] == ["scale-api", "restart-api"]
+    assert [offer.action_key for offer in answer.context["offers"]][:2] == ["scale-api", "restart-api"]
     assert "High CPU" in answer.content.decode()
 
 
