@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
-from novaops.sandbox import ledgers, rpc
+from novaops.sandbox import ledgers, rpc, seed
 from novaops.sandbox.child import Child, until
 from tests.sandbox.http import serving
-from tests.servers import ROOT
+from tests.servers import ROOT, Nova
 
 WAIT_S = 20
 Start = Callable[..., Child]
@@ -41,7 +42,22 @@ def _rpc() -> Iterator[str]:
 
 
 @pytest.fixture
-def start(_rpc: str, nova_database: Any, tmp_path: Path) -> Iterator[Start]:
+def dsn(nova: Nova, _nova_database_server: None) -> str:
+    """A database of their own: the sandbox's processor, where one runs, follows another chain."""
+    nova.postgresql.ensure_database("chain", "nova")
+    own = nova.postgresql.dsn("chain", "nova")
+    seed.nova_database(own, fresh=True)
+    return own
+
+
+@pytest.fixture
+def database(dsn: str) -> Iterator["psycopg.Connection[Any]"]:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def start(_rpc: str, dsn: str, tmp_path: Path) -> Iterator[Start]:
     """Starts a processor; everything it started is stopped at the end."""
     rpc.reset()
     started: list[Child] = []
@@ -50,7 +66,7 @@ def start(_rpc: str, nova_database: Any, tmp_path: Path) -> Iterator[Start]:
         environment = {
             **os.environ,
             "RPC_URL": _rpc,
-            "DATABASE_URL": os.environ["NOVA_DATABASE_URL"],
+            "DATABASE_URL": dsn,
             "AWS_ENDPOINT_URL": aws,
             **more,
         }
@@ -84,31 +100,33 @@ def written(database: Any, first: int, last: int) -> set[str]:
     return {row[0] for row in rows}
 
 
-def test_it_writes_every_event_once_and_keeps_up(start, nova_database):
+def test_it_writes_every_event_once_and_keeps_up(start, database):
     start()
-    assert until(lambda: is_current(nova_database), WAIT_S)
-    last = ledger_of(nova_database)
-    assert written(nova_database, last - 40, last) == expected(last - 40, last) != set()
+    assert until(lambda: is_current(database), WAIT_S)
+    last = ledger_of(database)
+    assert written(database, last - 40, last) == expected(last - 40, last) != set()
 
 
-def test_started_again_it_leaves_no_gap(start, nova_database):
+def test_started_again_it_leaves_no_gap(start, database):
     first = start()
-    assert until(lambda: is_current(nova_database), WAIT_S)
+    assert until(lambda: is_current(database), WAIT_S)
     first.stop()
-    stopped_at = ledger_of(nova_database)
+    stopped_at = ledger_of(database)
     assert until(lambda: ledgers.network.latest() > stopped_at + 8, WAIT_S)
     start()
-    assert until(lambda: is_current(nova_database), WAIT_S)
-    last = ledger_of(nova_database)
-    assert written(nova_database, stopped_at - 20, last) == expected(stopped_at - 20, last)
+    assert until(lambda: is_current(database), WAIT_S)
+    last = ledger_of(database)
+    assert written(database, stopped_at - 20, last) == expected(stopped_at - 20, last)
+    (ranges,) = database.execute("SELECT first <= %s, last >= %s FROM event_ranges", [stopped_at, last]).fetchall()
+    assert ranges == (True, True)
 
 
-def test_start_block_replays_from_there(start, nova_database):
+def test_start_block_replays_from_there(start, database):
     block = ledgers.network.latest() - 200
     start(START_BLOCK=str(block))
-    assert until(lambda: is_current(nova_database), WAIT_S)
-    last = ledger_of(nova_database)
-    assert written(nova_database, block, last) == expected(block, last)
+    assert until(lambda: is_current(database), WAIT_S)
+    last = ledger_of(database)
+    assert written(database, block, last) == expected(block, last)
 
 
 def test_a_start_block_that_is_not_kept_any_more_ends_it(start, tmp_path):
@@ -117,26 +135,26 @@ def test_a_start_block_that_is_not_kept_any_more_ends_it(start, tmp_path):
     assert "startLedger must be within the ledger range" in (tmp_path / "0.log").read_text()
 
 
-def test_it_goes_on_when_the_rpc_comes_back(start, nova_database, tmp_path):
+def test_it_goes_on_when_the_rpc_comes_back(start, database, tmp_path):
     rpc.nodes["primary"].down = True
     start()
     assert until(lambda: "503" in (tmp_path / "0.log").read_text(), WAIT_S)
     rpc.nodes["primary"].down = False
-    assert until(lambda: is_current(nova_database), WAIT_S)
+    assert until(lambda: is_current(database), WAIT_S)
 
 
-def test_wedged_it_reports_a_growing_lag_until_it_is_restarted(start, nova_database):
+def test_wedged_it_reports_a_growing_lag_until_it_is_restarted(start, database):
     cloudwatch = CloudWatch()
     with serving(cloudwatch) as aws:
         child = start(aws)
-        assert until(lambda: is_current(nova_database) and cloudwatch.saw("blocks_behind"), WAIT_S)
+        assert until(lambda: is_current(database) and cloudwatch.saw("blocks_behind"), WAIT_S)
         child.process.send_signal(signal.SIGUSR1)
-        stood = ledger_of(nova_database)
+        stood = ledger_of(database)
         assert until(lambda: lags(cloudwatch)[-1] > 12, WAIT_S)
-        assert ledger_of(nova_database) <= stood + 10
+        assert ledger_of(database) <= stood + 10
         child.stop()
         start(aws)
-        assert until(lambda: is_current(nova_database), WAIT_S)
+        assert until(lambda: is_current(database), WAIT_S)
 
 
 def lags(cloudwatch: CloudWatch) -> list[int]:
@@ -146,7 +164,7 @@ def lags(cloudwatch: CloudWatch) -> list[int]:
     return [int(line.partition("=")[2]) for line in lines if "blocks_behind=" in line] or [0]
 
 
-def test_a_dead_cloudwatch_stops_nothing(start, nova_database, tmp_path):
+def test_a_dead_cloudwatch_stops_nothing(start, database, tmp_path):
     start(aws="http://127.0.0.1:9")
     assert until(lambda: "CloudWatch: Could not connect" in (tmp_path / "0.log").read_text(), WAIT_S)
-    assert until(lambda: is_current(nova_database), WAIT_S)
+    assert until(lambda: is_current(database), WAIT_S)
