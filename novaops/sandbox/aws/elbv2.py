@@ -12,6 +12,8 @@ LOAD_BALANCER = "app/nova-alb/50dc6c495c0c9188"
 TARGET_GROUP = "targetgroup/nova-api/73e2d6bc24d8a067"
 LOAD_BALANCER_ARN = arn("elasticloadbalancing", f"loadbalancer/{LOAD_BALANCER}")
 TARGET_GROUP_ARN = arn("elasticloadbalancing", TARGET_GROUP)
+# Of the API server's EC2 variant; its targets are instances.
+FLEET_TARGET_GROUP_ARN = arn("elasticloadbalancing", "targetgroup/nova-api-ec2/9c1d2e3f4a5b6c7d")
 PORT = 8080
 
 REASONS = {

@@ -5,12 +5,15 @@ from datetime import datetime
 
 from moto.autoscaling.responses import AutoScalingResponse
 
+from novaops.sandbox.aws import elbv2
 from novaops.sandbox.aws.query import ZONES, Document, uuid
 from novaops.sandbox.aws.wire import AwsError, Params, arn, attach
 from novaops.sandbox.world import world
 
 NOVA_GROUP = "nova-api"
 BOOT_S, DRAIN_S, WARMUP_S = 60, 30, 60
+HEALTHY_S = 20
+TARGETS = elbv2.FLEET_TARGET_GROUP_ARN
 ACTIVE = ("Pending", "InProgress", "Cancelling")
 
 
@@ -104,7 +107,12 @@ class Group:
         """Drain one instance, then end it."""
         instance.state = "Terminating"
         self._record(f"Terminating EC2 instance: {instance.id}")
-        world.later(DRAIN_S, lambda: self.instances.remove(instance))
+        elbv2.drain(TARGETS, instance.id)
+        world.later(DRAIN_S, lambda: self._end(instance))
+
+    def _end(self, instance: Instance) -> None:
+        self.instances.remove(instance)
+        elbv2.deregister(TARGETS, instance.id)
 
     def adjust(self) -> None:
         """Launch or terminate until as many stay as desired; the oldest goes first."""
@@ -226,11 +234,21 @@ def seed() -> None:
     """A group of two running instances that may grow to six."""
     group = groups[NOVA_GROUP] = Group(NOVA_GROUP, 2, 6, 2)
     group.instances += [Instance(f"i-0{world.hex_id(16)}", zone, "InService") for zone in ZONES[:2]]
+    for instance in group.instances:
+        elbv2.register(TARGETS, instance.id, instance.zone)
+        elbv2.healthy(TARGETS, instance.id)
 
 
 def _enter_service(instance: Instance) -> None:
     if instance.state == "Pending":
         instance.state = "InService"
+        elbv2.register(TARGETS, instance.id, instance.zone)
+        world.later(HEALTHY_S, lambda: _pass_health_check(instance))
+
+
+def _pass_health_check(instance: Instance) -> None:
+    if instance.state == "InService":
+        elbv2.healthy(TARGETS, instance.id)
 
 
 def _replace(group: Group, refresh: Refresh, left: list[Instance]) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from moto.ssm.responses import SimpleSystemManagerResponse
 
-from novaops.sandbox.aws import fleet
+from novaops.sandbox.aws import elbv2, fleet
 from novaops.sandbox.aws.query import Document, uuid
 from novaops.sandbox.aws.wire import AwsError, Params, attach
 from novaops.sandbox.world import world
@@ -17,17 +17,21 @@ DELIVERY_S = 3
 
 @dataclass(frozen=True)
 class Line:
-    """What a shell command that matches `pattern` does, and how many simulated seconds that takes."""
+    """What a shell command that matches `pattern` does, and how many simulated seconds that takes.
+
+    While one that `restarts` the API server runs, its target fails its health checks.
+    """
 
     pattern: str
     output: str = ""
     error: str = ""
     code: int = 0
     takes_s: float = 5
+    restarts: bool = False
 
 
 SCRIPT = (
-    Line(r"(sudo )?systemctl restart nova-api", takes_s=20),
+    Line(r"(sudo )?systemctl restart nova-api", takes_s=20, restarts=True),
     Line(r"(sudo )?systemctl is-active nova-api", output="active\n", takes_s=1),
     Line(r"(sudo )?systemctl show nova-api .*", output="ActiveState=active\nSubState=running\n", takes_s=1),
     Line(r"curl .*", output='{"status":"ok"}\n', takes_s=2),
@@ -165,8 +169,12 @@ def _begin(invocation: Invocation, lines: list[str]) -> None:
 def _run(invocation: Invocation, lines: list[str]) -> None:
     """Run the first line, and come back for the others when it is done. The last one's exit code is the script's."""
     line = _known(lines[0].strip())
+    if line.restarts:
+        elbv2.unhealthy(fleet.TARGETS, invocation.instance)
 
     def done() -> None:
+        if line.restarts and line.code == 0:
+            world.later(fleet.HEALTHY_S, lambda: elbv2.healthy(fleet.TARGETS, invocation.instance))
         invocation.output += line.output
         invocation.error += line.error
         if lines[1:]:
