@@ -89,13 +89,19 @@ class Api(Declared):
 
 
 class Database(Declared):
-    """RDS PostgreSQL: a Multi-AZ instance or a DB cluster. The DSN is read from the named environment variable."""
+    """RDS PostgreSQL: a Multi-AZ instance or a DB cluster. The DSN is read from the named environment variable.
+
+    `host_variable` is the API server's environment variable that says to which host it connects; `proxy_name` is the
+    RDS Proxy that it can be pointed at.
+    """
 
     kind: Literal["instance", "cluster"]
     instance_id: Name | None = None
     cluster_id: Name | None = None
     dsn_env: EnvName
     key_tables: tuple[Name, ...] = ()
+    proxy_name: Name | None = None
+    host_variable: EnvName = "DB_HOST"
 
     @model_validator(mode="after")
     def _kind_is_named(self) -> "Database":

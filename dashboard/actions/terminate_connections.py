@@ -87,6 +87,8 @@ class TerminateConnections(Action):
 
     def prechecks(self, ctx: Context) -> Iterable[Precheck]:
         """Every chosen one is there and may be ended."""
+        status = ctx.facts["status"]
+        yield Precheck(state="passed" if status == "available" else "warning", sentence=f"RDS says {status}.")
         missing = ", ".join(map(str, ctx.facts["missing"]))
         yield Precheck.require(not missing, "NovaOps may read who is connected.", f"Not connected any more: {missing}.")
         for one in ctx.facts["chosen"]:

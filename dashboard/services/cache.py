@@ -14,6 +14,8 @@ CACHE = "AWS/ElastiCache"
 DIRECT = "Redis"
 # Almost every metric exists only per node: there is no ReplicationGroupId dimension (FACTS, trap 11).
 OF_NODE = ("CacheClusterId",)
+# In the runbook's order under Redis Evictions, the harmless look first.
+MEMORY_ACTIONS = ("redis-biggest-keys", "set-redis-maxmemory-policy", "scale-redis-node")
 
 
 def _of_node(name: str, metric: str, unit: str, statistic: str = "Average") -> Series:
@@ -81,6 +83,7 @@ class Cache(Service):
             severity=Severity.WARN,
             section="Redis Evictions",
             causes=("memory is insufficient", "a maxmemory-policy that does not fit", "keys without an expiry"),
+            offers=MEMORY_ACTIONS,
         ),
         Rule(
             key="redis-memory",
@@ -92,6 +95,7 @@ class Cache(Service):
             severity=Severity.WARN,
             section="Redis Evictions",
             causes=("memory is insufficient", "keys without an expiry"),
+            offers=MEMORY_ACTIONS,
         ),
         Rule(
             key="redis-no-primary",
@@ -102,6 +106,7 @@ class Cache(Service):
             for_s=60,
             section="Redis ElastiCache Failover",
             causes=("a failover in progress", "a node that failed"),
+            offers=("fail-over-redis", "promote-redis-replica"),
         ),
         Rule(
             key="redis-replication-lag",

@@ -89,7 +89,7 @@ class Database(Service):
             quiet_ok=True,
             section="Database Connection Exhaustion",
             causes=("a connection pool that is too large (DB_POOL_MAX)", "stale connections that are never closed"),
-            offers=("restart-api",),
+            offers=("restart-api", "terminate-connections", "set-api-variable", "use-rds-proxy"),
         ),
         Rule(
             key="connection-exhaustion",
@@ -102,7 +102,7 @@ class Database(Service):
             quiet_ok=True,
             section="Database Connection Exhaustion",
             causes=("a connection pool that is too large (DB_POOL_MAX)", "stale connections that are never closed"),
-            offers=("restart-api",),
+            offers=("restart-api", "terminate-connections", "set-api-variable", "use-rds-proxy"),
         ),
         Rule(
             key="database-unavailable",
@@ -113,6 +113,7 @@ class Database(Service):
             for_s=30,
             section="RDS Failover (Multi-AZ)",
             causes=("a reboot or failover", "maintenance", "storage that is full"),
+            offers=("fail-over-database", "reboot-database"),
         ),
         Rule(
             key="database-cpu",

@@ -95,6 +95,11 @@ def _databases(environment: Environment) -> list[str]:
     return [_arn(environment, "rds", f"{kind}:{name}") for kind, name in named if name]
 
 
+def _looked_at(environment: Environment) -> list[str]:
+    """The instance, or any: the members of a cluster have names of their own."""
+    return [_arn(environment, "rds", "db:*")] if environment.database.kind == "cluster" else _databases(environment)
+
+
 def _replication_group(environment: Environment) -> list[str]:
     return [_arn(environment, "elasticache", f"replicationgroup:{environment.cache.replication_group_id}")]
 
@@ -134,7 +139,8 @@ def _rule(pattern: str, arns: Callable[[Environment], list[str]]) -> tuple[re.Pa
 RESOURCES = (
     _rule(r"ecs:(UpdateService|DescribeServices)", _ecs_services),
     _rule(r"ecs:(StopTask|DescribeTasks)", _tasks),
-    _rule(r"rds:(RebootDBInstance|DescribeDBInstances|FailoverDBCluster|DescribeDBClusters)", _databases),
+    _rule(r"rds:(RebootDBInstance|FailoverDBCluster|DescribeDBClusters)", _databases),
+    _rule(r"rds:DescribeDBInstances", _looked_at),
     _rule(r"elasticache:DescribeReplicationGroups", _replication_group),
     _rule(r"elasticache:TestFailover", lambda one: [*_replication_group(one), *_cache_nodes(one)]),
     _rule(r"logs:FilterLogEvents", _log_groups),

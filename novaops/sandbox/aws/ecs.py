@@ -14,6 +14,7 @@ from novaops.sandbox.world import world
 
 CLUSTER = "nova"
 API = "nova-api"
+DB_HOST = "nova-db.c0nova1sandb.eu-west-1.rds.amazonaws.com"
 PROCESSOR = "nova-event-processor"
 DEFAULTS: Json = {
     "deploymentCircuitBreaker": {"enable": False, "rollback": False},
@@ -266,7 +267,8 @@ def reset() -> None:
 def seed() -> None:
     """Nova's cluster with its two services, deployed days ago."""
     create_cluster({"clusterName": CLUSTER})
-    api = _definition(API, "api", [{"name": "DB_POOL_MAX", "value": "20"}], cpu="1024", memory="2048")
+    settings = [{"name": "DB_POOL_MAX", "value": "20"}, {"name": "DB_HOST", "value": DB_HOST}]
+    api = _definition(API, "api", settings, cpu="1024", memory="2048")
     _steady(API, api, count=2, group=elbv2.TARGET_GROUP_ARN, configuration={})
     # The processor must never run twice at once (FACTS D), so its old task ends before the new one starts.
     alone = {"maximumPercent": 100, "minimumHealthyPercent": 0}
