@@ -153,7 +153,9 @@ def start(request: HttpRequest, body: RunIn, key: Key, response: HttpResponse) -
     """Start a run: 201, or 200 with the first run where this token sent the same request with this key before."""
     action, environment = intake.named(body.action, body.environment)
     token = _token(request)
-    _refuse_unless(request, action.risk.verb, environment)
+    refused = api_views.refusal(action, environment, token)
+    if refused:
+        raise Problem(403, "not-permitted", refused)
     intake.check_types(action, body.params)
     params = intake.checked(action, body.params)
     own_key = f"api:{token.public_id}:{key}"

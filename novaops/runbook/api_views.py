@@ -9,13 +9,13 @@ from novaops.access.models import Token
 from novaops.audit.models import Entry
 from novaops.environment import Environment
 from novaops.runbook import approvals, intake
-from novaops.runbook.action import Action
+from novaops.runbook.action import Action, Risk
 from novaops.runbook.models import Call, Plan, Run, Step
 
 
 def action(declared: Action, environment: Environment, token: Token) -> dict[str, Any]:
     """An action as the token may use it there."""
-    verdict = tokens.permits(token, declared.risk.verb, environment)
+    refused = refusal(declared, environment, token)
     return {
         "key": declared.key,
         "title": declared.title,
@@ -29,9 +29,20 @@ def action(declared: Action, environment: Environment, token: Token) -> dict[str
         "undo": declared.undo,
         "expected_s": declared.expected_s,
         "needs_approval": approvals.needed(declared, environment),
-        "allowed": verdict.allowed,
-        "refusal": verdict.sentence,
+        "allowed": not refused,
+        "refusal": refused,
     }
+
+
+def refusal(declared: Action, environment: Environment, token: Token) -> str:
+    """Why the token may not start the action there; empty where it may.
+
+    What destroys is only ever requested by a token: a person decides, so there must be one who is asked.
+    """
+    verdict = tokens.permits(token, declared.risk.verb, environment)
+    if verdict and declared.risk is Risk.DESTRUCTIVE and not approvals.needed(declared, environment):
+        return f"{environment.title} asks for no second person, so a person starts this on the page, not a token."
+    return verdict.sentence
 
 
 def summary(declared: Action) -> str:

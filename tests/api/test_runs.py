@@ -1,10 +1,17 @@
 """Plans and runs by a program: the same rules as on the pages, once and only once."""
 
+import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import redis
+from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connection
 
+from novaops import environment as environments
 from novaops.audit.models import Entry
 from novaops.runbook import intake
 from novaops.runbook.action import Risk
@@ -49,6 +56,9 @@ def test_without_a_worker_a_plan_is_told_later_and_a_run_is_not_started(
     answer = program.post("plans", wanted())
     assert (answer.status_code, answer.json()["state"]) == (202, "resolving")  # type: ignore[attr-defined]
     assert program.client.get(answer["Location"]).json()["state"] == "resolving"
+    with redis.Redis.from_url(settings.CELERY_BROKER_URL) as broker:
+        rung = [json.loads(message)["headers"]["task"] for message in broker.lrange("runs", 0, -1)]
+    assert rung == ["novaops.runbook.tasks.resolve_plan"]
     refused = program.post("runs", ring(), Idempotency_Key="a")
     problem(refused, 503, "plan-not-resolved")
     assert refused["Retry-After"] == "5"
@@ -107,6 +117,40 @@ def test_what_destroys_waits_for_a_person(
     assert (answer.status_code, answer.json()["status"]) == (201, "awaiting_approval")  # type: ignore[attr-defined]
     assert carry_on(Run.objects.get()).status == RunStatus.AWAITING_APPROVAL
     assert bell.rung == []
+
+
+@pytest.mark.django_db
+def test_what_destroys_is_never_started_by_a_token_alone(
+    bell: Bell, program_of: ProgramOf, commander: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ring, "risk", Risk.DESTRUCTIVE)
+    trusting = environments.default().model_copy(update={"needs_approval": False})
+    monkeypatch.setitem(environments.environments(), trusting.name, trusting)
+    program = program_of(commander)
+    body = problem(program.post("runs", ring(), Idempotency_Key="a"), 403, "not-permitted")
+    assert "a person starts this on the page" in str(body["detail"])
+    told = {one["key"]: one for one in program.get("actions").json()}  # type: ignore[attr-defined]
+    assert (told["ring"]["allowed"], told["ring"]["refusal"]) == (False, body["detail"])
+    assert not Run.objects.exists()
+
+
+@pytest.mark.usefixtures("worker")
+def test_concurrent_identical_requests_make_one_run(bell: Bell, program_of: ProgramOf, responder: User) -> None:
+    program, gate = program_of(responder), threading.Barrier(10)
+
+    def ask(_: int) -> tuple[int, str]:
+        gate.wait()
+        try:
+            answer = Program(program.text).post("runs", ring(), Idempotency_Key="a")
+            return answer.status_code, answer["Location"]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = sorted(pool.map(ask, range(10)))
+    where = f"/api/v1/runs/{Run.objects.get().pk}"
+    assert answers == [*[(200, where)] * 9, (201, where)]
+    assert Entry.objects.filter(verb="run.requested").count() == 1
 
 
 @pytest.mark.django_db

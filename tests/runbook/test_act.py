@@ -38,7 +38,12 @@ def test_it_carries_the_run_on_itself(bell: Bell, responder: User) -> None:
     lines = ["tower ring-bell", "passed   The tower is open.", "Ring: tower:RingBell Accepted", "Succeeded: Peace"]
     assert [line for line in lines if line not in shown] == []
     entry = Entry.objects.get(verb="run.requested")
-    assert (entry.actor, entry.via, entry.reason, entry.incident) == ("responder", "cli", "to be heard", 7)
+    assert (entry.actor, entry.via, entry.reason, entry.incident) == (
+        "responder",
+        f"cli:{getpass.getuser()}",
+        "to be heard",
+        7,
+    )
 
 
 def test_without_wait_it_only_starts(bell: Bell, responder: User) -> None:
