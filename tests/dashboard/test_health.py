@@ -26,6 +26,14 @@ def test_healthz_asks_nothing():
     assert (answer.status_code, answer.content) == (200, b"ok\n")
 
 
+def test_healthz_answers_a_load_balancer_that_asks_by_address(settings):
+    settings.ALLOWED_HOSTS = ["ops.example.com"]
+    settings.SECURE_SSL_REDIRECT = True
+    asked = {"host": "10.0.0.5:8000"}
+    assert Client().get("/healthz", headers=asked).status_code == 200
+    assert Client().get("/", headers=asked, secure=True).status_code == 400
+
+
 @pytest.mark.django_db
 def test_readyz_tells_how_old_collection_is(calm):
     answer = Client().get("/readyz")
