@@ -26,7 +26,7 @@ COMMAND_LINE = (
 # What does the same here as a command of the runbook: the words that tell the command, and the key of the action, or
 # "probe:" and what every round of collecting looks at by itself.
 MAP = (
-    ("systemctl restart nova-api", "restart-api-systemd"),
+    ("systemctl restart nova-api", "restart-api-ec2"),
     ("update-service <placeholder-service-name> --force-new-deployment", "restart-api"),
     ("update-service <placeholder-service-name> --desired-count", "scale-api"),
     ("update-service <placeholder-event-processor-service> --force-new-deployment", "replay-events"),
