@@ -122,6 +122,12 @@ def _scaling_group(environment: Environment) -> list[str]:
     return [_arn(environment, "autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{name}")]
 
 
+def _commanded(environment: Environment) -> list[str]:
+    """The one document that is sent, which is AWS's own and of no account, and the account's instances."""
+    document = _arn(environment, "ssm", "document/AWS-RunShellScript").replace(f":{environment.account_id}:", "::")
+    return [document, _arn(environment, "ec2", "instance/*")] if environment.api.ec2 else []
+
+
 def _alarms(environment: Environment) -> list[str]:
     return [_arn(environment, "cloudwatch", f"alarm:{name}") for name in environment.alarms]
 
@@ -145,6 +151,7 @@ RESOURCES = (
     _rule(r"elasticache:TestFailover", lambda one: [*_replication_group(one), *_cache_nodes(one)]),
     _rule(r"logs:FilterLogEvents", _log_groups),
     _rule(r"autoscaling:(?!Describe).*", _scaling_group),
+    _rule(r"ssm:SendCommand", _commanded),
     _rule(r"cloudwatch:DescribeAlarms", _alarms),
     _rule(r"iam:PassRole", _roles),
 )

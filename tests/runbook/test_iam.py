@@ -127,6 +127,14 @@ def test_an_action_counts_where_it_applies(on_ec2: Environment) -> None:
                 assert set(action.iam_permissions) <= allowed
 
 
+def test_commands_reach_the_accounts_instances_by_one_document(on_ec2: Environment) -> None:
+    sends = iam.policy(on_ec2, {"ssm:SendCommand"})["Statement"][0]
+    assert sends["Resource"] == [
+        "arn:aws:ec2:eu-west-1:123456789012:instance/*",
+        "arn:aws:ssm:eu-west-1::document/AWS-RunShellScript",
+    ]
+
+
 def printed(*flags: str) -> dict[str, Any]:
     shown = StringIO()
     call_command("iam_policy", *flags, stdout=shown)
