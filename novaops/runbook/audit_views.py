@@ -59,7 +59,8 @@ def export(request: HttpRequest, form: str) -> StreamingHttpResponse:
 
 def _filters(data: QueryDict) -> tuple[dict[str, str], list[str]]:
     """The filters that are set, and the names of those that are no number where one is needed."""
-    wanted = {name: data[name].strip() for name in FILTERS if data.get(name, "").strip()}
+    given = {name: str(data.get(name, "")).strip() for name in FILTERS}
+    wanted = {name: text for name, text in given.items() if text}
     return wanted, [name for name in NUMBERS & wanted.keys() if not _is_number(wanted[name])]
 
 
