@@ -44,7 +44,7 @@ def biggest(url: str, *, most_s: float = MOST_S, most_keys: int = MOST_KEYS) -> 
     found: list[Key] = []
     by_type: dict[str, tuple[int, int]] = {}
     scanned, complete = 0, False
-    with connected(url, timeout_s=most_s) as client:
+    with connected(url) as client:
         total = int(client.dbsize())
         for keys in _batches(client):
             for key in keys:

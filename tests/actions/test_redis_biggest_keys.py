@@ -20,8 +20,8 @@ def test_it_shows_the_biggest_keys_and_sends_nothing(
     responder: User,
     nova_redis: "redis.Redis",
 ) -> None:
-    nova_redis.set("session:<b>1</b>", "x" * 100_000)
-    nova_redis.rpush("jobs", *range(50))
+    nova_redis.set("session:<b>1</b>", "x" * 500_000)
+    nova_redis.rpush("jobs", *["y" * 100] * 2000)
     run = run_through(responder, "redis-biggest-keys")
     assert run.status == "succeeded", run.outcome
     assert "The biggest is session:<b>1</b> (string) with" in run.outcome
