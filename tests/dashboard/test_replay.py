@@ -11,7 +11,9 @@ from novaops.environment import Environment
 from novaops.sandbox import ledgers, rpc
 from tests.sandbox.http import serving
 
-EVENT = "INSERT INTO contract_events VALUES (%s, %s, 'C', '[]', 'v', 'h', now())"
+# Tables of its own: the simulated Nova of other tests may be writing to the processor's.
+TABLES = {"cursor_table": "replayed_cursor", "events_table": "replayed_events"}
+EVENT = "INSERT INTO replayed_events VALUES (%s, %s)"
 HISTORY = 300
 
 
@@ -21,7 +23,7 @@ def environment() -> Iterator[Environment]:
     rpc.reset()
     with serving(rpc.rpc_app("primary")) as primary, serving(rpc.rpc_app("backup")) as backup:
         declared = environments.default()
-        events = declared.events.model_copy(update={"rpc_url": primary, "rpc_backup_url": backup})
+        events = declared.events.model_copy(update={"rpc_url": primary, "rpc_backup_url": backup, **TABLES})
         yield declared.model_copy(update={"events": events})
     rpc.reset()
 
@@ -29,11 +31,14 @@ def environment() -> Iterator[Environment]:
 @pytest.fixture
 def cursor(nova_database: Any) -> int:
     """A database with every event of the last ledgers, up to the cursor."""
+    nova_database.execute("DROP TABLE IF EXISTS replayed_events, replayed_cursor")
+    nova_database.execute("CREATE TABLE replayed_events (event_id text PRIMARY KEY, ledger bigint)")
+    nova_database.execute("CREATE TABLE replayed_cursor (ledger bigint)")
     newest = ledgers.network.latest()
     rows = [(str(place), place.ledger) for place in places(newest - HISTORY, newest)]
     with nova_database.cursor() as writer:
         writer.executemany(EVENT, rows)
-    nova_database.execute("INSERT INTO event_cursor (ledger, closed_at) VALUES (%s, now())", [newest])
+    nova_database.execute("INSERT INTO replayed_cursor VALUES (%s)", [newest])
     return newest
 
 
@@ -42,7 +47,7 @@ def places(first: int, last: int) -> list[ledgers.Cursor]:
 
 
 def lose(database: Any, first: int, last: int) -> int:
-    return int(database.execute("DELETE FROM contract_events WHERE ledger BETWEEN %s AND %s", [first, last]).rowcount)
+    return int(database.execute("DELETE FROM replayed_events WHERE ledger BETWEEN %s AND %s", [first, last]).rowcount)
 
 
 def test_a_silence_of_the_contract_is_no_gap(environment: Environment, cursor: int) -> None:
