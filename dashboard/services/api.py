@@ -90,7 +90,7 @@ class Api(Service):
             band=10,
             section="High CPU",
             causes=("more traffic than the tasks can carry", "a runaway process", "a deployment shortly before"),
-            offers=("scale-api", "restart-api"),
+            offers=("scale-api", "restart-api", "scale-api-ec2", "restart-api-ec2", "refresh-api-instances"),
         ),
         Rule(
             key="error-rate",
@@ -102,7 +102,7 @@ class Api(Service):
             for_s=120,
             section="Restart the API Server",
             causes=("a bad deployment", "the database or Redis cannot be reached", "tasks that are out of memory"),
-            offers=("restart-api",),
+            offers=("roll-back-api", "restart-api", "restart-api-ec2"),
         ),
         Rule(
             key="no-healthy-target",
@@ -113,7 +113,7 @@ class Api(Service):
             for_s=30,
             section="Restart the API Server",
             causes=("every task fails its health check", "no task is running"),
-            offers=("restart-api",),
+            offers=("restart-api", "roll-back-api", "restart-api-ec2"),
         ),
         Rule(
             key="unhealthy-hosts",
@@ -125,7 +125,7 @@ class Api(Service):
             severity=Severity.WARN,
             section="Restart the API Server",
             causes=("a task that hangs", "a bad deployment"),
-            offers=("restart-api",),
+            offers=("restart-api", "roll-back-api", "restart-api-ec2"),
         ),
         Rule(
             key="missing-tasks",
@@ -136,7 +136,7 @@ class Api(Service):
             severity=Severity.WARN,
             section="Restart the API Server",
             causes=("tasks that stop right after their start", "no capacity"),
-            offers=("restart-api",),
+            offers=("restart-api", "roll-back-api", "restart-api-ec2"),
         ),
     )
     tile = (

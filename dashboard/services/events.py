@@ -108,7 +108,7 @@ class Events(Service):
             band=40,
             section="Contract Event Processing Lag",
             causes=("the event processor hangs", "the Stellar RPC is not healthy", "more events than it can write"),
-            offers=("restart-event-processor",),
+            offers=("restart-event-processor", "replay-events"),
         ),
         Rule(
             key="rpc-unhealthy",
@@ -119,6 +119,7 @@ class Events(Service):
             for_s=60,
             section="Contract Event Processing Lag",
             causes=("the RPC is down or unreachable", "the RPC is behind the network"),
+            offers=("switch-rpc",),
         ),
         Rule(
             key="backup-rpc-unhealthy",

@@ -195,7 +195,12 @@ def test_offers_are_those_of_the_firing_rules_in_their_order(calm, environment, 
     alert(started_at=now - timedelta(minutes=2)).save()
     alert("events", rule="event-lag", started_at=now - timedelta(minutes=1)).save()
     built = overview.build(environment, responder, now)
-    assert [offer.action_key for offer in built.offers] == ["scale-api", "restart-api", "restart-event-processor"]
+    assert [offer.action_key for offer in built.offers] == [
+        "scale-api",
+        "restart-api",
+        "restart-event-processor",
+        "replay-events",
+    ]
     assert [one.service for one in built.alerts] == ["api", "events"]
 
 
