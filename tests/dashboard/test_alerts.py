@@ -95,20 +95,14 @@ def test_it_fires_exactly_when_the_duration_is_complete(values: list[float | Non
     points = minutes(*values)
     if not points:
         return
-    run = 0
-    for index in range(len(values) - 1, -1, -1):
-        value = values[index]
-        if value is not None and value > 80:
-            run = index
-            continue
-        if value is None and index + 1 < len(values) and (index == 0 or values[index - 1] is not None):
-            continue
-        break
-    else:
-        run = next(index for index, value in enumerate(values) if value is not None)
-    newest = max(index for index, value in enumerate(values) if value is not None)
-    beyond = all(value is None or value > 80 for value in values[run : newest + 1]) and values[newest] > 80
-    complete = beyond and newest + 1 - run >= 5
+    present = [minute for minute, value in enumerate(values) if value is not None]
+    newest = present[-1]
+
+    def unbroken_since(first: int) -> bool:
+        told = [minute for minute in present if minute >= first]
+        return all(values[minute] > 80 for minute in told) and all(b - a <= 2 for a, b in pairwise(told))
+
+    complete = any(newest + 1 - first >= 5 and unbroken_since(first) for first in present)
     assert judge(points) == (Holds.FIRING if complete else Holds.CLEAR)
 
 
