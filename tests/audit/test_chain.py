@@ -74,7 +74,7 @@ def test_postgresql_refuses_to_change_the_chain(sql: str) -> None:
 
 
 @pytest.mark.django_db
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(victim=st.integers(1, 6), column=st.sampled_from(COLUMNS))
 def test_any_changed_column_of_any_entry_is_found(victim: int, column: str) -> None:
     with transaction.atomic():

@@ -193,7 +193,7 @@ TROUBLES = [
 ]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(troubles=st.lists(st.sampled_from(TROUBLES), max_size=4), visible=st.booleans())
 def test_whatever_happens_the_bell_rings_at_most_once_and_success_means_it_rang(
     bell: Bell, run_of: RunOf, responder: User, troubles: list[str], visible: bool
