@@ -58,6 +58,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "novaops.access.middleware.storable",
     "novaops.access.middleware.idle_sessions",
     "novaops.access.middleware.htmx_redirects",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",

@@ -1,4 +1,4 @@
-"""Headers of every answer, the end of idle sessions, and redirects that htmx can follow."""
+"""Headers of every answer, what cannot be stored, the end of idle sessions, and redirects that htmx can follow."""
 
 import time
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.contrib.auth import logout
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 from django.utils.cache import patch_vary_headers
@@ -28,6 +29,18 @@ def headers(get_response: Handler) -> Handler:
         if request.path == resolve_url("account_logout") and request.method == "POST":
             response["Clear-Site-Data"] = '"cache", "storage"'
         return response
+
+    return handle
+
+
+def storable(get_response: Handler) -> Handler:
+    """Answer 400 to a query or form with a NUL character, which nobody types and PostgreSQL's text cannot hold."""
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        fields = (request.GET, request.POST)
+        if any("\x00" in value for field in fields for _, values in field.lists() for value in values):
+            raise BadRequest("A NUL character was sent.")
+        return get_response(request)
 
     return handle
 
