@@ -58,6 +58,19 @@ RUNS = {
     "expired": (State.UNKNOWN, "Expired"),
     "unknown": (State.WARN, "Outcome unknown"),
 }
+# The stages from a button to a known outcome, and which of them a run of each status is at (4: all are over).
+STAGES = ("Preview", "Confirm", "Progress", "Verify")
+RUN_STAGES = {
+    "awaiting_approval": 1,
+    "queued": 2,
+    "running": 2,
+    "verifying": 3,
+    "succeeded": 4,
+    "failed": 2,
+    "canceled": 2,
+    "expired": 1,
+    "unknown": 2,
+}
 # The mark before a step of a run, a precheck or a step of the checklist: its icon and what a screen reader says.
 MARKS = {
     "pending": ("circle", "to do"),

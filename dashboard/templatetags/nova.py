@@ -10,12 +10,12 @@ from django import template
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from dashboard import sparkline as drawing
 from dashboard.services.base import services
-from dashboard.status import CHANGES, MARKS, RUNS, SERVICES, State
+from dashboard.status import CHANGES, MARKS, RUN_STAGES, RUNS, SERVICES, STAGES, State
 
 register = template.Library()
 
@@ -88,6 +88,27 @@ def run_pill(status: str) -> SafeString:
 def run_statuses() -> list[tuple[str, str]]:
     """Every status of a run with its word, for filters."""
     return [(status, word) for status, (_, word) in RUNS.items()]
+
+
+@register.simple_tag
+def stages(name: str) -> SafeString:
+    """Where somebody stands between a button and a known outcome, by the name of the stage."""
+    return _stages([stage.lower() for stage in STAGES].index(name))
+
+
+@register.simple_tag
+def run_stages(status: str) -> SafeString:
+    """Where a run stands, by its status."""
+    return _stages(RUN_STAGES[str(status)])
+
+
+def _stages(now: int) -> SafeString:
+    steps = ((at, name, mark("done") if at < now else at + 1) for at, name in enumerate(STAGES))
+    current = mark_safe(' aria-current="step"')
+    items = ((current if at == now else "", sign, name) for at, name, sign in steps)
+    return format_html(
+        '<ol class="stages" aria-label="Stages">{}</ol>', format_html_join("", "<li{}>{} {}</li>", items)
+    )
 
 
 @register.simple_tag

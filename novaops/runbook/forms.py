@@ -12,13 +12,18 @@ from novaops.runbook.models import Plan
 from novaops.runbook.registry import actions
 from novaops.runbook.requests import REASON_LENGTH
 
+# What a PostgreSQL integer holds.
+MAX_INTEGER = 2**31 - 1
+# A plan is also confirmed beside other pages, whose forms have fields of the same names.
+AUTO_ID = "confirm_%s"
+
 
 class PlaceForm(forms.Form):
     """Where an action is to run: the environment, the target and the incident it belongs to."""
 
     environment = forms.CharField(max_length=40)
     target = forms.CharField(max_length=255)
-    incident = forms.IntegerField(required=False, min_value=1)
+    incident = forms.IntegerField(required=False, min_value=1, max_value=MAX_INTEGER)
 
     def clean_environment(self) -> Environment:
         """The declared environment of that name."""
@@ -56,7 +61,7 @@ class DestructiveForm(ConfirmForm):
     )
 
     def __init__(self, data: QueryDict | None = None, *, target: str) -> None:
-        super().__init__(data)
+        super().__init__(data, auto_id=AUTO_ID)
         self.target = target
         self.fields["typed_target"].help_text = f"Exactly: {target}"
 
@@ -71,7 +76,7 @@ class DestructiveForm(ConfirmForm):
 def confirm_form(plan: Plan, data: QueryDict | None = None) -> ConfirmForm:
     """The form that confirms the plan, by the risk of its action."""
     destructive = actions[plan.action].risk is Risk.DESTRUCTIVE
-    return DestructiveForm(data, target=plan.target) if destructive else ConfirmForm(data)
+    return DestructiveForm(data, target=plan.target) if destructive else ConfirmForm(data, auto_id=AUTO_ID)
 
 
 def params_form(action: Action, data: QueryDict | dict[str, Any] | None) -> forms.Form:

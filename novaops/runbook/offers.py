@@ -24,6 +24,8 @@ class Offer:
     url: str
     disabled_reason: str = ""
     meter: str = ""
+    # Where a plan can be asked for at once: empty for an action whose parameters must be filled in first.
+    plan_url: str = ""
 
 
 def offer(user: User | AnonymousUser, key: str, environment: Environment, incident: int | None = None) -> Offer | None:
@@ -42,6 +44,7 @@ def offer(user: User | AnonymousUser, key: str, environment: Environment, incide
         url=f"{reverse('runbook:new', args=[key])}?{urlencode(query)}",
         disabled_reason=can(user, action.risk.verb, environment).sentence,
         meter=meters.meter(actions[key], meters.used(environment)),
+        plan_url="" if action.form.base_fields else reverse("runbook:plan", args=[key]),
     )
 
 

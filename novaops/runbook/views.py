@@ -7,7 +7,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
-from django_htmx.http import HttpResponseStopPolling
+from django_htmx.http import HttpResponseClientRedirect, HttpResponseStopPolling
 
 from novaops import environment as environments
 from novaops import live
@@ -77,11 +77,11 @@ def preview(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What would be done, exactly; polled while a worker looks at the target."""
     found = get_object_or_404(Plan, pk=pk)
     if _needs_step_up(request, found):
-        return sudo.step_up(found.get_absolute_url())
-    if request.htmx and found.state == Plan.State.RESOLVING:  # type: ignore[attr-defined]
+        return _step_up(request, found)
+    polled = request.htmx and "rev" in request.GET  # type: ignore[attr-defined]
+    if polled and found.state == Plan.State.RESOLVING:
         return HttpResponse(status=204)
-    template = "runbook/_preview.html" if request.htmx else "runbook/preview.html"  # type: ignore[attr-defined]
-    return render(request, template, _preview_context(request, found, confirm_form(found)))
+    return _preview_page(request, found, confirm_form(found))
 
 
 @require_POST
@@ -92,16 +92,16 @@ def confirm(request: HttpRequest, pk: UUID) -> HttpResponse:
     if found.action not in actions:
         raise Http404(f"There is no action {found.action!r} any more.")
     form = confirm_form(found, request.POST)
-    if _needs_step_up(request, found):
+    stale = _needs_step_up(request, found)
+    if stale:
         form.add_error(None, "The proof that it is you is older than five minutes. Nothing happened: prove it again.")
     if not form.is_valid():
-        return render(request, "runbook/preview.html", _preview_context(request, found, form), status=422)
+        return _preview_page(request, found, form, 422, stale_proof=stale)
     try:
         run = _requested(request, found, form)
     except requests.NotStarted as refusal:
         form.add_error(None, str(refusal))
-        context = _preview_context(request, found, form) | {"in_the_way": refusal.run}
-        return render(request, "runbook/preview.html", context, status=409)
+        return _preview_page(request, found, form, 409, in_the_way=refusal.run)
     return redirect(run)
 
 
@@ -144,10 +144,9 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
         return unchanged
     found = get_object_or_404(Run.objects.select_related("plan", "requested_by"), pk=pk)
     context = _run_context(request, found) | {"rev": topic}
-    if not request.htmx:  # type: ignore[attr-defined]
-        return render(request, "runbook/run.html", context)
-    fragment = render(request, "runbook/_run.html", context)
-    return HttpResponseStopPolling(fragment.content) if found.finished else fragment
+    answer = _page(request, "run", context)
+    over = request.htmx and found.finished  # type: ignore[attr-defined]
+    return HttpResponseStopPolling(answer.content) if over else answer
 
 
 @require_POST
@@ -187,9 +186,21 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect(found)
 
 
+def _page(request: HttpRequest, name: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    """The page of that name, or only its fragment for a poll and for the drawer."""
+    template = f"runbook/_{name}.html" if request.htmx else f"runbook/{name}.html"  # type: ignore[attr-defined]
+    return render(request, template, context, status=status)
+
+
+def _step_up(request: HttpRequest, found: Plan) -> HttpResponse:
+    """To the proof of who the user is and back to the plan's own page; a drawer gives way to it."""
+    there = sudo.step_up(found.get_absolute_url())
+    return HttpResponseClientRedirect(there.url) if request.htmx else there  # type: ignore[attr-defined]
+
+
 def _run_page(request: HttpRequest, found: Run, refusal: str) -> HttpResponse:
     context = _run_context(request, found) | {"refusal": refusal, "reason": request.POST.get("reason", "")}
-    return render(request, "runbook/run.html", context, status=409)
+    return _page(request, "run", context, status=409)
 
 
 def _run_context(request: HttpRequest, found: Run) -> dict[str, Any]:
@@ -201,6 +212,10 @@ def _run_context(request: HttpRequest, found: Run) -> dict[str, Any]:
         "approval": Approval.objects.filter(run=found).select_related("decided_by").first(),
         "can_decide": can(user_of(request), Verb.COMMAND, environment),
     }
+
+
+def _preview_page(request: HttpRequest, found: Plan, form: ConfirmForm, status: int = 200, **more: Any) -> HttpResponse:
+    return _page(request, "preview", _preview_context(request, found, form) | more, status)
 
 
 def _preview_context(request: HttpRequest, found: Plan, form: ConfirmForm) -> dict[str, Any]:
@@ -218,7 +233,7 @@ def _preview_context(request: HttpRequest, found: Plan, form: ConfirmForm) -> di
 
 def _form_page(request: HttpRequest, action: Action, place: PlaceForm, params: Any) -> HttpResponse:
     context = {"action": action, "place": place, "params": params, "environments": environments.environments()}
-    return render(request, "runbook/new.html", context)
+    return _page(request, "new", context)
 
 
 def _action(key: str) -> Action:

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests import chromium
 from tests.browser.looks import LOOKS, Look
 from tests.browser.watch import Watch
+from tests.runbook.conftest import bell as bell
 
 HOST = "localhost"
 FLAGS = (
