@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from dashboard import health, views
+from dashboard import commands, health, views
 
 app_name = "dashboard"
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("fragments/overview", views.tiles, name="tiles"),
     path("services/<slug:kind>/", views.service, name="service"),
+    path("commands", commands.commands, name="commands"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("csp-report", health.csp_report, name="csp-report"),

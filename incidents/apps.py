@@ -9,11 +9,12 @@ class IncidentsConfig(AppConfig):
     name = "incidents"
 
     def ready(self) -> None:
-        """Connect the receivers; tell the overview of the open incident, and the engine of an open SEV1."""
-        from dashboard import overview
+        """Connect the receivers; tell the overview and the palette what is open, and the engine of an open SEV1."""
+        from dashboard import commands, overview
         from incidents import broken_glass, receivers, strip
         from novaops.runbook import approvals
 
         approvals.open_sev1.append(broken_glass.open_sev1)
         overview.incident_strips.append(strip.of)
+        commands.open_things.append(strip.commands)
         receivers.connect()

@@ -1,8 +1,11 @@
-"""The open incident as every page shows it: one line under the bar, and on the overview."""
+"""The open incident as every page shows it, under the bar and on the overview; all that are open for the palette."""
+
+from collections.abc import Iterator
 
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
+from dashboard.commands import Command
 from dashboard.overview import IncidentStrip
 from incidents.models import ChecklistStep, Incident
 from incidents.steps import STEPS
@@ -26,6 +29,16 @@ def of(environment: Environment) -> IncidentStrip | None:
         step=_step(incident.open_step),
         url=incident.get_absolute_url(),
     )
+
+
+def commands(environment: Environment) -> Iterator[Command]:
+    """Every open incident of the environment, the most severe first."""
+    for incident in Incident.objects.filter(environment=environment.name, state=Incident.State.OPEN).order_by(
+        "severity", "-number"
+    ):
+        yield Command(
+            title=f"{incident.name} {incident.title}", url=incident.get_absolute_url(), detail=incident.severity
+        )
 
 
 def _step(position: int | None) -> str:
