@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 INSTALL := $(BIN)/pip install -qq --no-compile --disable-pip-version-check --require-hashes -r
 
-.PHONY: demo demo-reset test check lock bench vendor clean
+.PHONY: demo demo-reset test check lock bench chaos vendor clean
 
 demo: $(VENV)/.demo
 	@PORT=$(PORT) exec $(BIN)/python manage.py demo
@@ -22,6 +22,10 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m tests.bench
+
+# Runs in a storm of kills and faults: ARGS="--runs 50 --seed 7" for a short one.
+chaos: $(VENV)/.dev
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 clean:
 	@rm -rf $(VENV)

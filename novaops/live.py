@@ -1,6 +1,8 @@
 """Tell open pages that a topic moved on. A page polls with the revision it shows and gets 204 while that is current."""
 
 import logging
+import secrets
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -14,10 +16,14 @@ from redis.exceptions import RedisError
 logger = logging.getLogger(__name__)
 
 FRAGMENT_TTL_S = 60
+# How long a Redis that did not answer is not asked again: each question would wait for its timeout.
+SILENT_S = 2.0
 
 
 class Cache(RedisCache):
     """Django's Redis cache that forgets instead of failing: without Redis, pages are rendered each time."""
+
+    silent_until = 0.0
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
         return self._or(default, super().get, key, default, version)
@@ -32,12 +38,19 @@ class Cache(RedisCache):
         return bool(self._or(None, super().delete, key, version))
 
     def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
-        return int(self._or(0, super().incr, key, delta, version))
+        try:
+            return int(self._or(0, super().incr, key, delta, version))
+        except ValueError:
+            # Redis lost the key since it was added.
+            return delta
 
     def _or(self, fallback: Any, call: Callable[..., Any], *args: Any) -> Any:
+        if time.monotonic() < Cache.silent_until:
+            return fallback
         try:
             return call(*args)
         except RedisError as failure:
+            Cache.silent_until = time.monotonic() + SILENT_S
             logger.warning("The cache did not answer: %s", type(failure).__name__)
             return fallback
 
@@ -48,8 +61,8 @@ def publish(topic: str) -> None:
 
 
 def _bump(topic: str) -> None:
-    cache.add(f"revision:{topic}", 0, timeout=None)
-    cache.incr(f"revision:{topic}")
+    # Not a counter: begun anew after Redis lost its data, it would come to numbers that pages still show.
+    cache.set(f"revision:{topic}", secrets.token_hex(8), timeout=None)
 
 
 def revision(topic: str) -> str:

@@ -209,11 +209,11 @@ def _intend(
 
 
 def _refused(run: Run, lease: Lease, step: Step, call: Call, effect: Effect, ctx: Context, failure: Refused) -> After:
-    # A named effect that was sent before is refused as existing already: that is how its success looks.
-    if call.attempt > 1 and effect.repeat is Repeat.NAMED:
+    # A named effect that may have happened is refused as existing already: that is how its success looks.
+    if effect.repeat is Repeat.NAMED and transitions.doubt(run):
         return _look_for(run, lease, step, call, effect, ctx)
     with transaction.atomic(durable=True):
-        _outcome(lease, call, CallOutcome.REJECTED, str(failure), failure.request_id)
+        transitions.settle(lease, call, CallOutcome.REJECTED, str(failure), failure.request_id)
         return transitions.fail(run, lease, step, f"{failure}. Nothing happened.", effect_call=call)
 
 
@@ -222,7 +222,7 @@ def _close(
 ) -> float:
     """Close an attempt that may be made again."""
     with transaction.atomic(durable=True):
-        _outcome(lease, call, outcome, sentence)
+        transitions.settle(lease, call, outcome, sentence)
         record(call.step.run, f"effect.{outcome.value.replace('_', '-')}", detail=transitions.named(call))
     return after_s
 
@@ -236,12 +236,14 @@ def _look_for(run: Run, lease: Lease, step: Step, call: Call, effect: Effect, ct
         seen, sentence = None, str(failure)
     else:
         sentence = f"{call.operation} was sent and its answer was lost; nothing of it is seen yet"
-        if seen is None and effect.repeat is not Repeat.ONCE and sent_s > SETTLE_S:
+        # A deadline on it says that somebody only asked to look (requests.check).
+        harmless = effect.repeat is not Repeat.ONCE and step.deadline_at is None
+        if seen is None and harmless and sent_s > SETTLE_S:
             return _close(lease, call, CallOutcome.NOT_SEEN, "Nothing of it is seen: safe to send again")
     if seen:
         return _happened(run, lease, step, call, CallOutcome.OBSERVED, seen.sentence, seen.result)
     if sent_s > effect.observe_for_s:
-        return _give_up(run, lease, step, call)
+        return transitions.give_up(run, lease, call)
     Step.objects.filter(pk=step.pk).update(sentence=sentence)
     return ctx.environment.poll_every_s
 
@@ -257,28 +259,10 @@ def _happened(
     request_id: str = "",
 ) -> After:
     with transaction.atomic(durable=True):
-        _outcome(lease, call, outcome, sentence, request_id)
+        transitions.settle(lease, call, outcome, sentence, request_id)
         detail = {**transitions.named(call), "sentence": sentence, "result": result, "request_id": request_id}
         record(run, f"effect.{outcome.value}", detail=detail)
         return transitions.step_done(run, lease, step, sentence, {**result, "before": call.before})
-
-
-def _give_up(run: Run, lease: Lease, step: Step, call: Call) -> After:
-    sentence = (
-        f"{call.operation} was sent at {call.signed_at:%H:%M:%S} UTC and no answer came. It may or may not "
-        f"have happened: look at {run.target} in AWS, then mark it here."
-    )
-    with transaction.atomic(durable=True):
-        _outcome(lease, call, CallOutcome.UNKNOWN, sentence)
-        transitions.end_step(step, StepState.UNKNOWN, sentence)
-        return transitions.finish(run, lease, RunStatus.UNKNOWN, sentence, detail=transitions.named(call))
-
-
-def _outcome(lease: Lease, call: Call, outcome: CallOutcome, sentence: str, request_id: str = "") -> None:
-    lease.extend()
-    call.outcome, call.sentence, call.outcome_at = outcome, sentence, datetime.now(UTC)
-    call.request_id = request_id or call.request_id
-    call.save(update_fields=["outcome", "sentence", "outcome_at", "request_id"])
 
 
 # Waits and verifications: they only look.
@@ -338,7 +322,7 @@ def _survive(run: Run, lease: Lease, failure: Exception) -> After:
             lease.release(after_s=after_s)
             return after_s
         if sent:
-            return _give_up(run, lease, sent.step, sent)
+            return transitions.give_up(run, lease, sent)
         return transitions.finish(run, lease, RunStatus.FAILED, sentence)
     except leases.Lost:
         logger.warning("Run %s: the lease was lost after a failure", run.pk)

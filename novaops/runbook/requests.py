@@ -204,7 +204,7 @@ def check(run: Run, *, by: User) -> None:
         check_transition(row.status, RunStatus.RUNNING)
         step = row.steps.get(position=row.cursor)
         step.calls.filter(outcome=CallOutcome.UNKNOWN).update(outcome=CallOutcome.OPEN)
-        row.steps.filter(pk=step.pk).update(state=StepState.RUNNING, finished_at=None)
+        row.steps.filter(pk=step.pk).update(state=StepState.RUNNING, finished_at=None, deadline_at=datetime.now(UTC))
         row.status, row.finished_at, row.next_at = RunStatus.RUNNING, None, datetime.now(UTC) - timedelta(seconds=1)
         row.save(update_fields=["status", "finished_at", "next_at"])
         announce(row)

@@ -14,7 +14,7 @@ from novaops.runbook.leases import Lease
 from novaops.runbook.models import Call, Run, Step
 from novaops.runbook.records import announce, record
 from novaops.runbook.registry import actions
-from novaops.runbook.states import RunStatus, StepState, check_transition
+from novaops.runbook.states import CallOutcome, RunStatus, StepState, check_transition
 
 # In how many seconds a run is due again; OVER where no worker has anything left to do.
 After = float | None
@@ -68,7 +68,36 @@ def cancel(run: Run, lease: Lease) -> After:
     return finish(run, lease, RunStatus.CANCELED, sentence)
 
 
+def doubt(run: Run) -> Call | None:
+    """An attempt at the run's current effect that was sent and never seen: it may have happened for all that."""
+    return Call.objects.filter(step__run=run, step__position=run.cursor, outcome=CallOutcome.NOT_SEEN).last()
+
+
+def give_up(run: Run, lease: Lease, call: Call) -> After:
+    """End as unknown: the call was sent, and nobody knows what came of it."""
+    sentence = (
+        f"{call.operation} was sent at {call.signed_at:%H:%M:%S} UTC and no answer came. It may or may not "
+        f"have happened: look at {run.target} in AWS, then mark it here."
+    )
+    with transaction.atomic():
+        settle(lease, call, CallOutcome.UNKNOWN, sentence)
+        end_step(call.step, StepState.UNKNOWN, sentence)
+        return finish(run, lease, RunStatus.UNKNOWN, sentence, detail=named(call))
+
+
+def settle(lease: Lease, call: Call, outcome: CallOutcome, sentence: str, request_id: str = "") -> None:
+    """Write what became of an attempt. Raises Lost."""
+    lease.extend()
+    call.outcome, call.sentence, call.outcome_at = outcome, sentence, datetime.now(UTC)
+    call.request_id = request_id or call.request_id
+    call.save(update_fields=["outcome", "sentence", "outcome_at", "request_id"])
+
+
 def finish(run: Run, lease: Lease, status: RunStatus, sentence: str, *, detail: dict[str, Any] | None = None) -> After:
+    """End the run. One that is in doubt cannot have failed or been canceled: it ends as unknown."""
+    in_doubt = doubt(run) if status in (RunStatus.FAILED, RunStatus.CANCELED) else None
+    if in_doubt:
+        return give_up(run, lease, in_doubt)
     with transaction.atomic():
         move(run, lease, status, outcome=sentence, finished_at=datetime.now(UTC), lease_until=None, lease_owner="")
         if status != RunStatus.UNKNOWN:

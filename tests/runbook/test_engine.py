@@ -96,6 +96,35 @@ def test_a_converging_effect_that_is_not_seen_is_sent_again(
     assert [call.outcome for call in Call.objects.filter(step__run=run)] == ["not_seen", "ok"]
 
 
+@pytest.mark.parametrize("later", ["refused", "throttled", "canceled"])
+def test_an_effect_that_was_sent_and_not_seen_is_never_called_failed_or_canceled(
+    bell: Bell, run_of: RunOf, responder: User, monkeypatch: pytest.MonkeyPatch, later: str
+) -> None:
+    monkeypatch.setattr(engine, "SETTLE_S", -1)
+    bell.troubles, bell.visible = ["answer-lost", *[later] * engine.MOST_ATTEMPTS], False
+    run = run_of(responder, "ring-again")
+    if later == "canceled":
+        carry_on(run, most=3)
+        requests.cancel(run, by=responder)
+    run = carry_on(run)
+    assert (run.status, bell.rung) == (RunStatus.UNKNOWN, [run.pk])
+    assert "may or may not have happened" in run.outcome
+
+
+def test_checking_an_unknown_outcome_sends_nothing(
+    bell: Bell, run_of: RunOf, responder: User, commander: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "SETTLE_S", -1)
+    bell.troubles, bell.visible = ["answer-lost", "refused"], False
+    run = carry_on(run_of(responder, "ring-again"))
+    requests.check(run, by=commander)
+    assert carry_on(run).status == RunStatus.UNKNOWN
+    bell.visible = True
+    requests.check(run, by=commander)
+    assert carry_on(run).status == RunStatus.SUCCEEDED
+    assert bell.rung == [run.pk]
+
+
 def test_a_refusal_ends_the_run_and_says_that_nothing_happened(bell: Bell, run_of: RunOf, responder: User) -> None:
     bell.troubles = ["refused"]
     run = carry_on(run_of(responder))
