@@ -64,7 +64,7 @@ def _nova_database_server(nova: Nova) -> None:
 
 @pytest.fixture
 def nova_database(nova: Nova, _nova_database_server: None) -> Iterator[psycopg.Connection[Any]]:
-    """A connection to Nova's own database, seeded, as its owner."""
+    """A connection to Nova's own database, seeded. Once `sandbox` runs, its event processor writes here too."""
     from novaops.sandbox import seed
 
     seed.nova_database(os.environ["NOVA_DATABASE_URL"], fresh=True)
