@@ -34,6 +34,9 @@ class Cache(RedisCache):
     def add(self, key: Any, value: Any, timeout: Any = 300, version: int | None = None) -> bool:
         return bool(self._or(None, super().add, key, value, timeout, version))
 
+    def has_key(self, key: Any, version: int | None = None) -> bool:
+        return bool(self._or(None, super().has_key, key, version))
+
     def delete(self, key: Any, version: int | None = None) -> bool:
         return bool(self._or(None, super().delete, key, version))
 
@@ -45,7 +48,7 @@ class Cache(RedisCache):
             return delta
 
     def _or(self, fallback: Any, call: Callable[..., Any], *args: Any) -> Any:
-        if time.monotonic() < Cache.silent_until:
+        if silent():
             return fallback
         try:
             return call(*args)
@@ -53,6 +56,11 @@ class Cache(RedisCache):
             Cache.silent_until = time.monotonic() + SILENT_S
             logger.warning("The cache did not answer: %s", type(failure).__name__)
             return fallback
+
+
+def silent() -> bool:
+    """Whether Redis did not answer moments ago, so that nobody should wait for it now."""
+    return time.monotonic() < Cache.silent_until
 
 
 def publish(topic: str) -> None:

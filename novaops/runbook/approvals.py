@@ -6,6 +6,7 @@ from functools import partial
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models.functions import Now
 
 from novaops import environment as environments
 from novaops.access.policy import Verb, can
@@ -135,7 +136,7 @@ def _decide(row: Approval, state: Approval.State, by: User | None, reason: str =
 def _queue(run: Run) -> None:
     check_transition(run.status, RunStatus.QUEUED)
     run.status, run.queued_at = RunStatus.QUEUED, datetime.now(UTC)
-    run.next_at = run.queued_at - timedelta(seconds=1)
+    run.next_at = Now() - timedelta(seconds=1)
     run.save(update_fields=["status", "queued_at", "next_at"])
     announce(run)
 

@@ -7,7 +7,6 @@ outside before anything else (DESIGN.md, section 5).
 
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -98,7 +97,7 @@ def _begin(run: Run, lease: Lease) -> After:
             Step(run=run, position=position, key=step["key"], title=step["title"], kind=step["kind"])
             for position, step in enumerate(run.plan.steps)
         )
-        transitions.move(run, lease, RunStatus.RUNNING, started_at=datetime.now(UTC))
+        transitions.move(run, lease, RunStatus.RUNNING, started_at=lease.now())
         announce(run)
         record(run, "run.started", detail={"digest": run.plan.digest})
     return transitions.NOW_S
@@ -132,7 +131,7 @@ def _drift(planned: Mapping[str, Any], found: Mapping[str, Any]) -> str:
 
 
 def _retry_preparation(run: Run, lease: Lease, failure: OutsideError) -> After:
-    waited_s = (datetime.now(UTC) - run.queued_at).total_seconds()
+    waited_s = (lease.now() - run.queued_at).total_seconds()
     if isinstance(failure, Refused) or waited_s > MOST_PREPARATION_S:
         return transitions.finish(run, lease, RunStatus.FAILED, f"{failure}. Nothing happened.")
     return transitions.LOOK_AGAIN_S
@@ -192,7 +191,7 @@ def _intend(
     """Commit the intent and its audit entry; only then may the call be made."""
     with transaction.atomic(durable=True):
         lease.extend()
-        now = datetime.now(UTC)
+        now = lease.now()
         call = Call.objects.create(
             step=step,
             attempt=attempt,
@@ -229,20 +228,20 @@ def _close(
 
 def _look_for(run: Run, lease: Lease, step: Step, call: Call, effect: Effect, ctx: Context) -> After:
     """An effect was sent and nobody knows what came of it: look, and send it again only where that is harmless."""
-    sent_s = (datetime.now(UTC) - (call.signed_at or call.intent_at)).total_seconds()
+    sent_s = (lease.now() - (call.signed_at or call.intent_at)).total_seconds()
+    # A deadline on an effect says that somebody asked to look once more (requests.check), and to send nothing.
+    only_asked = step.deadline_at is not None
     try:
         seen = effect.observe(ctx, call.before)
     except OutsideError as failure:
         seen, sentence = None, str(failure)
     else:
         sentence = f"{call.operation} was sent and its answer was lost; nothing of it is seen yet"
-        # A deadline on it says that somebody only asked to look (requests.check).
-        harmless = effect.repeat is not Repeat.ONCE and step.deadline_at is None
-        if seen is None and harmless and sent_s > SETTLE_S:
+        if seen is None and not only_asked and effect.repeat is not Repeat.ONCE and sent_s > SETTLE_S:
             return _close(lease, call, CallOutcome.NOT_SEEN, "Nothing of it is seen: safe to send again")
     if seen:
         return _happened(run, lease, step, call, CallOutcome.OBSERVED, seen.sentence, seen.result)
-    if sent_s > effect.observe_for_s:
+    if only_asked or sent_s > effect.observe_for_s:
         return transitions.give_up(run, lease, call)
     Step.objects.filter(pk=step.pk).update(sentence=sentence)
     return ctx.environment.poll_every_s
@@ -281,7 +280,7 @@ def _wait(run: Run, lease: Lease, step: Step, wait: Wait, ctx: Context) -> After
         return _wait_done(run, lease, step, progress.sentence, progress.result)
     if progress.verdict is Verdict.FAILED:
         return transitions.fail(run, lease, step, progress.sentence)
-    if step.deadline_at and datetime.now(UTC) > step.deadline_at:
+    if step.deadline_at and lease.now() > step.deadline_at:
         return transitions.fail(run, lease, step, f"Not done after {wait.timeout_s:.0f} s: {progress.sentence}")
     _show_progress(run, lease, step, progress.sentence, progress.percent)
     return ctx.environment.poll_every_s
@@ -292,7 +291,7 @@ def _begin_wait(run: Run, lease: Lease, step: Step, wait: Wait) -> None:
         status = RunStatus.VERIFYING if isinstance(wait, Verify) else RunStatus.RUNNING
         if run.status != status:
             transitions.move(run, lease, status)
-        transitions.begin_step(step, datetime.now(UTC), timeout_s=wait.timeout_s)
+        transitions.begin_step(step, lease.now(), timeout_s=wait.timeout_s)
         announce(run)
 
 

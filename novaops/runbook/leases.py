@@ -3,7 +3,7 @@
 import os
 import socket
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -22,7 +22,7 @@ UPDATE runbook_run
               WHERE id = %(run)s AND status = ANY(%(driven)s) AND next_at <= statement_timestamp() + %(early)s
                 AND (lease_until IS NULL OR lease_until < statement_timestamp())
                 FOR UPDATE SKIP LOCKED)
-RETURNING lease_token
+RETURNING lease_token, statement_timestamp()
 """
 
 
@@ -36,6 +36,12 @@ class Lease:
 
     run_id: int
     token: int
+    # What this machine's clock lacks of the database's.
+    behind: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        """The database's time: durations are judged by it, as several machines' clocks may differ."""
+        return datetime.now(UTC) + self.behind
 
     def write(self, **fields: Any) -> None:
         """Update the run's row. Raises Lost where the lease is no longer ours."""
@@ -74,7 +80,7 @@ def claim(run_id: int) -> Lease | None:
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, params)
         row = cursor.fetchone()
-    return Lease(run_id, row[0]) if row else None
+    return Lease(run_id, row[0], row[1] - datetime.now(UTC)) if row else None
 
 
 def _length() -> timedelta:

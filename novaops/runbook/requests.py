@@ -7,6 +7,7 @@ from functools import partial
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 
 from novaops import __version__
 from novaops import environment as environments
@@ -138,7 +139,7 @@ def _made(plan: Plan, action: Action, by: User, reason: str, key: str, via: str,
         request_hash=_request_hash(plan, reason),
         requested_by=by,
         via=via,
-        next_at=datetime.now(UTC) - timedelta(seconds=1),
+        next_at=Now() - timedelta(seconds=1),
         code_version=__version__,
     )
 
@@ -205,7 +206,7 @@ def check(run: Run, *, by: User) -> None:
         step = row.steps.get(position=row.cursor)
         step.calls.filter(outcome=CallOutcome.UNKNOWN).update(outcome=CallOutcome.OPEN)
         row.steps.filter(pk=step.pk).update(state=StepState.RUNNING, finished_at=None, deadline_at=datetime.now(UTC))
-        row.status, row.finished_at, row.next_at = RunStatus.RUNNING, None, datetime.now(UTC) - timedelta(seconds=1)
+        row.status, row.finished_at, row.next_at = RunStatus.RUNNING, None, Now() - timedelta(seconds=1)
         row.save(update_fields=["status", "finished_at", "next_at"])
         announce(row)
         transaction.on_commit(partial(doorbell.ring, row.pk))

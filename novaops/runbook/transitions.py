@@ -3,10 +3,11 @@
 Each function writes under the lease, tells pages and other apps, and records; all inside the caller's transaction.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from novaops.cloud.errors import OutsideError, Refused
 from novaops.runbook import planning, signals, undo
@@ -42,8 +43,7 @@ def begin_step(step: Step, now: datetime, *, timeout_s: float | None = None) -> 
 
 
 def end_step(step: Step, state: StepState, sentence: str, **fields: Any) -> None:
-    now = datetime.now(UTC)
-    Step.objects.filter(pk=step.pk).update(state=state, sentence=sentence, finished_at=now, **fields)
+    Step.objects.filter(pk=step.pk).update(state=state, sentence=sentence, finished_at=Now(), **fields)
 
 
 def fail(run: Run, lease: Lease, step: Step, sentence: str, *, effect_call: Call | None = None) -> After:
@@ -56,7 +56,7 @@ def fail_or_retry(run: Run, lease: Lease, step: Step, failure: OutsideError) -> 
     """Looking failed: that proves nothing about Nova, so look again until the step's deadline."""
     began_at = step.started_at or run.started_at or run.created_at
     deadline_at = step.deadline_at or began_at + timedelta(seconds=PREPARE_S)
-    if isinstance(failure, Refused) or datetime.now(UTC) > deadline_at:
+    if isinstance(failure, Refused) or lease.now() > deadline_at:
         return fail(run, lease, step, str(failure))
     Step.objects.filter(pk=step.pk).update(sentence=f"{failure}; looking again")
     return LOOK_AGAIN_S
@@ -88,7 +88,7 @@ def give_up(run: Run, lease: Lease, call: Call) -> After:
 def settle(lease: Lease, call: Call, outcome: CallOutcome, sentence: str, request_id: str = "") -> None:
     """Write what became of an attempt. Raises Lost."""
     lease.extend()
-    call.outcome, call.sentence, call.outcome_at = outcome, sentence, datetime.now(UTC)
+    call.outcome, call.sentence, call.outcome_at = outcome, sentence, lease.now()
     call.request_id = request_id or call.request_id
     call.save(update_fields=["outcome", "sentence", "outcome_at", "request_id"])
 
@@ -99,7 +99,7 @@ def finish(run: Run, lease: Lease, status: RunStatus, sentence: str, *, detail: 
     if in_doubt:
         return give_up(run, lease, in_doubt)
     with transaction.atomic():
-        move(run, lease, status, outcome=sentence, finished_at=datetime.now(UTC), lease_until=None, lease_owner="")
+        move(run, lease, status, outcome=sentence, finished_at=lease.now(), lease_until=None, lease_owner="")
         if status != RunStatus.UNKNOWN:
             run.steps.filter(state__in=[StepState.PENDING, StepState.RUNNING]).update(state=StepState.SKIPPED)
         announce(run)

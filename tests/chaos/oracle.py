@@ -100,8 +100,9 @@ def _intents(evidence: Evidence, run: Run) -> Iterator[str]:
         yield "intents without audit entries"
     for outcome in (*SURE, *AGAIN):
         recorded = evidence.verbs[(run.pk, f"effect.{outcome.value.replace('_', '-')}")]
-        # What became unknown later, or was decided by a commander, is recorded with the run.
-        if recorded != sum(call.outcome == outcome for call in calls) and run.pk not in evidence.unknown:
+        # What a commander had looked at once more had another outcome before, which the chain keeps too.
+        checked = evidence.verbs[(run.pk, "run.checked")]
+        if recorded != sum(call.outcome == outcome for call in calls) and not checked:
             yield f"{outcome.value}: outcomes and audit entries differ"
 
 
