@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.shortcuts import get_object_or_404
 
 from incidents.evidence import Missing
 from incidents.models import Incident
@@ -37,10 +38,9 @@ def where(incident: Incident) -> Environment:
 
 
 def locked(number: int, *, by: User | None, verb: Verb) -> tuple[Incident, Environment]:
-    """The incident for a decision of `by`, locked until the end of the transaction."""
-    incident = (
-        Incident.objects.select_for_update(of=("self",), no_key=True).select_related("commander").get(number=number)
-    )
+    """The incident for a decision of `by`, locked until the end of the transaction. Raises Http404 where none is."""
+    rows = Incident.objects.select_for_update(of=("self",), no_key=True).select_related("commander")
+    incident = get_object_or_404(rows, number=number)
     place = where(incident)
     permit(by, verb, place)
     return incident, place

@@ -18,6 +18,7 @@ from novaops.sandbox.steering import State, SteeringError
 
 
 @require_GET
+@requires(Verb.VIEW)
 def scenarios(request: HttpRequest) -> HttpResponse:
     """What plays now, and what else could."""
     state, failure = {}, ""
