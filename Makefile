@@ -21,7 +21,7 @@ check: $(VENV)/.dev
 	@$(BIN)/python -m tests.check $(ARGS)
 
 bench: $(VENV)/.dev
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 # Runs in a storm of kills and faults: ARGS="--runs 50 --seed 7" for a short one.
 chaos: $(VENV)/.dev

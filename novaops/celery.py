@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import worker_process_init, worker_ready
 from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "novaops.settings")
@@ -23,6 +23,20 @@ app.autodiscover_tasks()
 def _sweep_from_every_worker(**_: Any) -> None:
     """Every worker rings for the sweep by itself, so that a dead beat stops no run."""
     threading.Thread(target=_keep_ringing, name="sweep", daemon=True).start()
+
+
+@worker_process_init.connect
+def _prepare_clients(**_: Any) -> None:
+    """Let the first click find the clients made; in the background, as the pool waits only seconds for a process."""
+    threading.Thread(target=_make_clients, name="clients", daemon=True).start()
+
+
+def _make_clients() -> None:
+    from novaops import environment as environments
+    from novaops.cloud import aws
+
+    for environment in environments.environments().values():
+        aws.prepare(environment, ("ecs", "rds", "elasticache"))
 
 
 def _keep_ringing() -> None:

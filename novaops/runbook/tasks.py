@@ -1,6 +1,7 @@
 """The worker's side of the engine: each task looks at rows and makes one step."""
 
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,13 +11,15 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from novaops.audit import chain
-from novaops.runbook import approvals, doorbell, engine, planning
+from novaops.runbook import approvals, doorbell, engine, planning, transitions
 from novaops.runbook.models import Plan, Run
 from novaops.runbook.states import DRIVEN
 
 logger = logging.getLogger(__name__)
 
 SWEPT_AT_ONCE = 200
+# How long one message carries a run on without another: far from the limit of a task's time.
+CARRY_ON_S = 3.0
 # A plan nobody waits for any more is not worth resolving.
 PLAN_WANTED_S = 120
 # Where the cache keeps when a worker last swept: the sign that beat, broker and workers live.
@@ -25,8 +28,11 @@ SWEPT_AT = "runs-swept-at"
 
 @shared_task
 def advance(*, run_id: int, **_from_newer_senders: Any) -> None:
-    """Make one transition of a run. Delivered twice it does nothing twice: the lease decides."""
+    """Make the transitions of a run that are due. Delivered twice it does nothing twice: the lease decides."""
+    until = time.monotonic() + CARRY_ON_S
     after_s = engine.advance(run_id)
+    while after_s == transitions.NOW_S and time.monotonic() < until:
+        after_s = engine.advance(run_id)
     if after_s is not None:
         doorbell.ring(run_id, after_s=after_s)
 

@@ -9,9 +9,9 @@ from django.core.management import call_command
 from tests.servers import Nova, Shared
 
 
-def main() -> None:
-    """Every measurement, against a PostgreSQL and a Redis of its own."""
-    shared = Shared()
+def main(names: list[str]) -> None:
+    """The named measurements, or all, against a PostgreSQL and a Redis of its own."""
+    shared, nova = Shared(), None
     try:
         shared.start()
         nova = Nova()
@@ -20,13 +20,18 @@ def main() -> None:
         django.setup()
         call_command("migrate", verbosity=0)
         call_command("collectstatic", verbosity=0, interactive=False)
-        from tests.bench import overview
+        from tests.bench import audit, click, overview
 
-        for line in overview.figures():
-            sys.stdout.write(f"{line}\n")
+        measurements = {"click": lambda: click.figures(nova), "audit": audit.figures, "overview": overview.figures}
+        for name in names or measurements:
+            for line in measurements[name]():
+                sys.stdout.write(f"{line}\n")
+                sys.stdout.flush()
     finally:
+        if nova:
+            nova.stop()
         shared.stop()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

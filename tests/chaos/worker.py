@@ -16,7 +16,7 @@ from django.db import Error, close_old_connections, connection
 from django.db.models import Q
 from django.db.models.functions import Now
 
-IDLE_S = 0.03
+IDLE_S = 0.05
 AT_ONCE = 8
 
 
@@ -81,9 +81,7 @@ def main() -> None:
     from tests.chaos import strokes
 
     strokes.install()
-    for service in ("ecs", "rds", "elbv2"):
-        aws._reader(environments.default(), service)
-        aws._sender(environments.default(), service)
+    aws.prepare(environments.default(), ("ecs", "rds", "elbv2"))
     connection.close()
     keep(int(sys.argv[1]), strokes.SEED, strokes.DIRECTORY)
 
