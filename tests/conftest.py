@@ -15,7 +15,10 @@ from django.contrib.auth.models import Group, User
 from django.core.cache import cache
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import Client, override_settings
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 
+from novaops.live import Cache
 from tests.servers import Nova, nova_key
 
 
@@ -76,7 +79,9 @@ def nova_database(nova: Nova, _nova_database_server: None) -> Iterator[psycopg.C
 def nova_redis(nova: Nova) -> Iterator["redis.Redis"]:
     """A client of Nova's own Redis, empty."""
     nova.start_redis()
-    with redis.Redis.from_url(os.environ["NOVA_REDIS_URL"]) as client:
+    # The simulated failover of an earlier test may still be cutting every client off.
+    patient = Retry(ConstantBackoff(0.05), 40)
+    with redis.Redis.from_url(os.environ["NOVA_REDIS_URL"], retry=patient) as client:
         client.flushall()
         client.config_resetstat()
         yield client
@@ -102,6 +107,7 @@ def aws(sandbox: Nova) -> Nova:
 
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
+    Cache.silent_until = 0.0
     cache.clear()
 
 

@@ -47,7 +47,7 @@ def test_the_json_lines_are_what_was_hashed_and_the_export_is_an_entry(client_of
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("query", ["run=abc", "run=99999999999999999999", "actor=%00", "page=zzz", "verb=%FF"])
+@pytest.mark.parametrize("query", ["run=abc", "run=99999999999999999999", "page=zzz", "verb=%FF"])
 def test_a_hostile_filter_finds_nothing_and_breaks_nothing(client_of: ClientOf, viewer: User, query: str) -> None:
     assert client_of(viewer).get(f"/audit/?{query}").status_code == 200
 

