@@ -21,6 +21,8 @@ HASHED = (
 )
 SYSTEM = "system"
 BATCH = 5_000
+# Made once: json.dumps would make an encoder for each of a million entries.
+_canonical = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class NotAtomic(RuntimeError):
@@ -80,7 +82,7 @@ def _head() -> tuple[int, str, datetime]:
 
 def _hash(prev_hash: str, values: tuple[Any, ...]) -> str:
     seq, at, *rest = values
-    body = json.dumps([seq, at.astimezone(UTC).isoformat(), *rest], separators=(",", ":"))
+    body = _canonical([seq, at.astimezone(UTC).isoformat(), *rest])
     return hashlib.sha256(f"{prev_hash}{body}".encode()).hexdigest()
 
 
