@@ -13,9 +13,10 @@ demo: $(VENV)/.demo
 demo-reset: $(VENV)/.demo
 	@PORT=$(PORT) exec $(BIN)/python manage.py demo --reset
 
+# Four workers on two cores: most tests wait for the simulated world.
 test: $(VENV)/.dev
 	@$(BIN)/python -m tests.chromium
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 4 $(ARGS)
 
 check: $(VENV)/.dev
 	@$(BIN)/python -m tests.check $(ARGS)
