@@ -6,7 +6,7 @@ from typing import Any
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from novaops.env import env_int, env_list, env_secret, env_str
+from novaops.env import env_bool, env_int, env_list, env_secret, env_str
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "csp",
     "django_htmx",
     "template_partials",
@@ -62,6 +63,7 @@ MIDDLEWARE = [
     "novaops.access.middleware.idle_sessions",
     "novaops.access.middleware.htmx_redirects",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "novaops.access.factors.lead_to_enrolment",
 ]
 
 ROOT_URLCONF = "novaops.urls"
@@ -123,6 +125,21 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
 ALLAUTH_TRUSTED_PROXY_COUNT = env_int("NOVAOPS_PROXY_COUNT", 0 if SANDBOX_URL else 1)
+
+# A second factor: an authenticator app, security keys and passkeys; recovery codes for the day both are lost.
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_ADAPTER = "novaops.access.factors.Adapter"
+MFA_FORMS = {
+    "add_webauthn": "novaops.access.key_forms.AddKeyForm",
+    "authenticate_webauthn": "novaops.access.key_forms.SignInKeyForm",
+    "reauthenticate_webauthn": "novaops.access.key_forms.ConfirmKeyForm",
+}
+MFA_TOTP_ISSUER = "NovaOps"
+# One step of 30 s either way: RFC 6238, section 5.2 allows for clocks that drift.
+MFA_TOTP_TOLERANCE = 1
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
+# Whoever may change anything needs one before anything else; the sandbox's accounts have their password only.
+FACTOR_REQUIRED = env_bool("NOVAOPS_REQUIRE_FACTOR", HTTPS)
 
 # Sessions end after two hours without use and twelve hours in any case (ASVS 7.3.1, 7.3.2).
 SESSION_IDLE_S = 2 * 3600

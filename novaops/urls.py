@@ -5,6 +5,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("accounts/", include("allauth.account.urls")),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
     path("", include("novaops.access.urls")),
     path("api/v1/", include("novaops.runbook.api")),
     path("", include("novaops.runbook.urls")),

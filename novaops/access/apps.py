@@ -13,7 +13,9 @@ class AccessConfig(AppConfig):
     label = "access"
 
     def ready(self) -> None:
-        """Let every migrated database have the declared roles."""
+        """Let every migrated database have the declared roles; hear of changed factors."""
+        from novaops.access import factors  # noqa: F401 - its receivers
+
         post_migrate.connect(_ensure_roles, sender=self)
 
 

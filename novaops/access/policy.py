@@ -68,6 +68,11 @@ def can(user: User | AnonymousUser, verb: Verb, environment: Environment | None 
     return Verdict(allowed=False, sentence=_refusal(verb))
 
 
+def may_more_than(user: User, verb: Verb) -> bool:
+    """Whether `user` may use any other verb than `verb` anywhere."""
+    return any(held != verb for _, held in _grants(user))
+
+
 def _refusal(verb: Verb) -> str:
     roles = " or ".join(role for role, verbs in ROLES.items() if verb in verbs)
     return f"Your role may not {WORDS[verb]}: ask a {roles}."

@@ -1,6 +1,5 @@
 """The page where a signed-in user steps up."""
 
-from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
@@ -11,24 +10,17 @@ from novaops.access.decorators import requires, user_of
 from novaops.access.policy import Verb
 
 
-class PasswordForm(forms.Form):
-    """The account's password, asked for once more."""
-
-    password = forms.CharField(
-        label="Your password", widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
-    )
-
-
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code", "credential")
 @require_http_methods(["GET", "POST"])
 @requires(Verb.VIEW)
 def sudo(request: HttpRequest) -> HttpResponse:
-    """Ask for the password, then return to where the user came from; nothing is sent on their behalf."""
+    """Ask for the account's factor, then return to where the user came from; nothing is sent on their behalf."""
+    user = user_of(request)
     back = stepping_up.safe_return(request, request.POST.get("next") or request.GET.get("next", "/"))
-    form = PasswordForm(request.POST or None)
-    if form.is_valid():
-        refusal = stepping_up.grant(request, user_of(request), form.cleaned_data["password"])
-        if not refusal:
-            return redirect(back)
-        form.add_error("password", refusal)
-    return render(request, "access/sudo.html", {"form": form, "next": back})
+    ways = stepping_up.forms_for(request, user)
+    proven = next((form for form in ways.values() if form.is_bound and form.is_valid()), None)
+    if proven:
+        stepping_up.grant(request, user, proven)
+        return redirect(back)
+    asked = stepping_up.challenge(user) if "key" in ways else None
+    return render(request, "access/sudo.html", {"ways": ways, "next": back, "challenge": asked})
