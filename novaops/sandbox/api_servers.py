@@ -39,7 +39,11 @@ class ApiServers:
 
     def _run(self) -> None:
         while not self._stopping.wait(ROUND_S):
-            self._round()
+            try:
+                self._round()
+            except Exception:
+                # Tasks run whatever somebody deployed: what one of them trips over must not end the others.
+                log.exception("The API tasks tripped; they go on in the next round.")
 
     def _round(self) -> None:
         """What all tasks do in half a second. A failure is logged once, not each round."""
@@ -78,13 +82,19 @@ class ApiServers:
 
 def _wish(task: Task) -> Wish:
     """A pool as large as the traffic needs and DB_POOL_MAX lets it be; none where the database is down."""
-    allowed = int(variable(task, "DB_POOL_MAX") or load.POOL_OPEN)
+    allowed = _pool_max(task)
     if not database_is_up():
         return Wish(0)
     size = min(load.POOL_OPEN, allowed)
     if task.id not in ailments.leaking:
         return Wish(size)
     return Wish(size, loses=load.LEAKS_A_S * world.factor * ROUND_S, most_lost=load.LOST_POOLS * allowed)
+
+
+def _pool_max(task: Task) -> int:
+    """DB_POOL_MAX where it is a number, else the server's own default, as the API takes it."""
+    said = variable(task, "DB_POOL_MAX") or ""
+    return int(said) if said.isdecimal() else load.POOL_OPEN
 
 
 api_servers = ApiServers()

@@ -27,7 +27,7 @@ def unstopped(service: str) -> list[Task]:
 
 def variable(task: Task, name: str) -> str | None:
     """A variable of the task's container, None where it is not set."""
-    variables = task.task_definition["containerDefinitions"][0]["environment"]
+    variables = task.task_definition["containerDefinitions"][0].get("environment", [])
     return next((each["value"] for each in variables if each["name"] == name), None)
 
 

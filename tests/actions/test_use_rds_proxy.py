@@ -44,6 +44,8 @@ def test_the_plan_shows_how_the_proxy_is(aws: Nova, plan_of: Callable[..., Plan]
 def test_it_is_refused_while_the_proxy_does_not_reach_the_database(
     aws: Nova, plan_of: Callable[..., Plan], commander: User
 ) -> None:
+    # In real time a reboot takes a minute, so that the plan is made while it lasts.
+    aws.reset(factor=1)
     rds.REBOOT(environments.default(), {"DBInstanceIdentifier": "nova-db"}, fence=lambda: True, run_id=0)
     refusals = plan_of(commander, "use-rds-proxy").refusals
     assert refusals == ["It does not reach the database: nova-db is UNAVAILABLE."]

@@ -39,6 +39,18 @@ def test_a_terminated_connection_is_opened_anew(watching):
     eventually(lambda: pooled(watching), lambda pids: len(pids) == 12 and not pids & before)
 
 
+@pytest.mark.parametrize("environment", [None, [{"name": "DB_POOL_MAX", "value": "plenty"}]])
+def test_whatever_is_deployed_the_tasks_go_on_connecting(watching, environment):
+    ecs = boto3.client("ecs")
+    container = ecs.describe_task_definition(taskDefinition="nova-api")["taskDefinition"]["containerDefinitions"][0]
+    del container["environment"]
+    deployed = {**container, **({"environment": environment} if environment else {})}
+    made = ecs.register_task_definition(family="nova-api", containerDefinitions=[deployed])["taskDefinition"]
+    before = eventually(lambda: pooled(watching), lambda pids: len(pids) == 12)
+    ecs.update_service(**API, taskDefinition=made["taskDefinitionArn"])
+    eventually(lambda: pooled(watching), lambda pids: len(pids) == 12 and not pids & before, timeout_s=25)
+
+
 def test_without_a_task_nothing_is_connected(watching):
     with redis.Redis.from_url(os.environ["NOVA_REDIS_URL"]) as client:
 
