@@ -60,6 +60,20 @@ def link_run(incident: Incident, run: Run) -> None:
     )
 
 
+def tell_judged(incident: Incident, run: Run) -> None:
+    """Tell that somebody said whether the run helped."""
+    append(
+        incident,
+        Kind.RUN,
+        f"{run.title} on {run.target}: {'worked' if run.worked else 'did not work'}, says {run.judged_by}",
+        by=run.judged_by,
+        at=run.judged_at,
+        url=run.get_absolute_url(),
+        data={"run": run.pk, "service": run.service, "worked": run.worked},
+        dedup_key=f"run:{run.pk}:judged",
+    )
+
+
 def _reached_at(run: Run, status: RunStatus) -> datetime | None:
     if status in FINISHED:
         return run.finished_at

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.contrib.auth.models import User
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from dashboard.context_processors import ON_REQUEST
@@ -14,17 +13,12 @@ from incidents.forms import of_step
 from incidents.guard import Refused, where
 from incidents.models import Incident
 from incidents.room import build, find
-from incidents.steps import STEP
+from incidents.steps import STEP, StepKey
+from novaops.access.decorators import user_of
+from novaops.runbook import undo
 
 View = Callable[..., HttpResponse]
 LONGEST_KEY = 80
-
-
-def user_of(request: HttpRequest) -> User:
-    """The signed-in user; the login middleware lets nobody else in."""
-    if not isinstance(request.user, User):
-        raise Http404
-    return request.user
 
 
 def incident_of(number: int) -> Incident:
@@ -68,5 +62,7 @@ def room_context(request: HttpRequest, incident: Incident) -> dict[str, Any]:
 
 def step_context(context: dict[str, Any], key: str) -> dict[str, Any]:
     """What the page of one step adds to the room's context."""
+    incident: Incident = context["incident"]
     step = next(step for step in context["room"].steps if step.row.key == key)
-    return {"step": step, "words": step.row.words, **of_step(context["incident"], key)}
+    changed = undo.of_incident(incident.number) if key == StepKey.RESOLVE else ()
+    return {"step": step, "words": step.row.words, "changed": changed, **of_step(incident, key)}

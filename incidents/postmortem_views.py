@@ -9,12 +9,12 @@ from incidents import documents
 from incidents.forms import PostmortemForm
 from incidents.guard import Refused
 from incidents.models import Incident, Postmortem
-from incidents.pages import incident_of, user_of
+from incidents.pages import incident_of
 from incidents.postmortem.render import MAX_BYTES
 from incidents.postmortem.render import render as as_html
 from incidents.postmortem.slug import names
 from novaops import environment as environments
-from novaops.access.decorators import requires
+from novaops.access.decorators import requires, user_of
 from novaops.access.policy import Verb, can
 
 

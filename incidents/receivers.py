@@ -7,11 +7,11 @@ from django.db.models import Q, QuerySet
 from dashboard.models import Alert
 from dashboard.signals import alert_cleared, alert_fired
 from incidents import broken_glass
-from incidents.links import link_alert, link_run, tell_cleared
+from incidents.links import link_alert, link_run, tell_cleared, tell_judged
 from incidents.models import Incident, Link
 from novaops import live
 from novaops.runbook.models import Run
-from novaops.runbook.signals import run_changed, run_finished
+from novaops.runbook.signals import run_changed, run_finished, run_judged
 
 
 def connect() -> None:
@@ -20,6 +20,7 @@ def connect() -> None:
     alert_cleared.connect(on_alert_cleared, dispatch_uid="incidents.alert_cleared")
     run_changed.connect(on_run_changed, dispatch_uid="incidents.run_changed")
     run_finished.connect(on_run_changed, dispatch_uid="incidents.run_finished")
+    run_judged.connect(on_run_judged, dispatch_uid="incidents.run_judged")
 
 
 def on_alert_fired(*, alert: Alert, **_: Any) -> None:
@@ -44,6 +45,12 @@ def on_run_changed(*, run: Run, **_: Any) -> None:
     for incident in Incident.objects.filter(named | covered | linked).distinct():
         link_run(incident, run)
         broken_glass.follow_up(incident, run)
+
+
+def on_run_judged(*, run: Run, **_: Any) -> None:
+    """Tell the incidents that have the run what somebody said of it."""
+    for incident in Incident.objects.filter(links__kind=Link.Kind.RUN, links__ref=run.pk):
+        tell_judged(incident, run)
 
 
 def _open_in(environment: str) -> QuerySet[Incident]:

@@ -9,9 +9,9 @@ from incidents import incident as decide
 from incidents.forms import AffectedForm, MessageForm, ReportForm, SeverityForm
 from incidents.guard import Refused
 from incidents.models import Incident
-from incidents.pages import form_key, incident_of, room_context, shows_refusal, step_context, user_of
+from incidents.pages import form_key, incident_of, room_context, shows_refusal, step_context
 from incidents.steps import STEP, StepKey
-from novaops.access.decorators import requires
+from novaops.access.decorators import requires, user_of
 from novaops.access.policy import Verb
 
 

@@ -15,12 +15,12 @@ from incidents import incident as decide
 from incidents.forms import DeclareForm, FollowUpForm
 from incidents.guard import Refused, where
 from incidents.models import Incident, Role
-from incidents.pages import form_key, incident_of, room_context, shows_refusal, user_of
+from incidents.pages import form_key, incident_of, room_context, shows_refusal
 from incidents.room import revision
 from incidents.severity import FOR_ALERT, SEVERITIES
 from novaops import environment as environments
 from novaops import live
-from novaops.access.decorators import requires
+from novaops.access.decorators import requires, user_of
 from novaops.access.policy import Verb, can
 
 INCIDENTS_A_PAGE = 25

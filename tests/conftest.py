@@ -22,6 +22,12 @@ from novaops.live import Cache
 from tests.servers import Nova, nova_key
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no worker is left waiting for it at the end; otherwise keep the order."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None) -> Iterator[None]:
     """Let tests with real transactions empty the audit table behind them, which its trigger refuses everybody else."""

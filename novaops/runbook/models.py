@@ -93,13 +93,22 @@ class Run(models.Model):
     queued_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    # What a person said of it afterwards; None while nobody has.
+    worked = models.BooleanField(null=True)
+    judged_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    judged_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-id"]
         constraints = [
+            models.CheckConstraint(
+                condition=models.Q(worked=None, judged_by=None, judged_at=None)
+                | models.Q(worked__isnull=False, judged_by__isnull=False, judged_at__isnull=False),
+                name="a_judgement_has_a_judge",
+            ),
             models.UniqueConstraint(
                 fields=["environment", "target"], condition=models.Q(status__in=ACTIVE), name="one_active_run_a_target"
-            )
+            ),
         ]
         indexes = [
             models.Index(fields=["next_at"], condition=models.Q(status__in=ACTIVE), name="run_due"),

@@ -4,3 +4,4 @@ from django.dispatch import Signal
 
 run_changed = Signal()
 run_finished = Signal()
+run_judged = Signal()

@@ -25,6 +25,17 @@ def standing(environment: str) -> QuerySet[Undo]:
     return open_ones.select_related("run")
 
 
+def of_run(run: Run) -> Undo | None:
+    """What would put this run's change back, while that still means something."""
+    return standing(run.environment).filter(run=run).first()
+
+
+def of_incident(number: int) -> QuerySet[Undo]:
+    """What runs of the incident changed and nobody put back yet, newest first."""
+    open_ones = Undo.objects.filter(run__incident=number, state=Undo.State.OPEN, expires_at__gt=datetime.now(UTC))
+    return open_ones.select_related("run")
+
+
 def remember(run: Run, action: Action, ctx: Context) -> None:
     """Enter what puts the succeeded run back, and settle the entry that the run itself put back."""
     if run.plan.undoes_id:

@@ -16,6 +16,7 @@ urlpatterns = [
     path("runs/<int:pk>/cancel", views.cancel, name="cancel"),
     path("runs/<int:pk>/check", views.check, name="check"),
     path("runs/<int:pk>/decision", views.decide, name="decide"),
+    path("runs/<int:pk>/judgement", views.judge, name="judge"),
     path("approvals/", approval_views.inbox, name="approvals"),
     path("approvals/<int:pk>/", approval_views.approval, name="approval"),
     path("approvals/<int:pk>/approve", approval_views.approve, name="approve"),

@@ -1,5 +1,7 @@
 """From a button to a run: the catalogue, the form, the preview, the confirmation, and the run's page."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +16,7 @@ from novaops import live
 from novaops.access import sudo
 from novaops.access.decorators import requires, user_of
 from novaops.access.policy import Verb, can
-from novaops.runbook import approvals, doorbell, offers, planning, requests
+from novaops.runbook import approvals, doorbell, judgements, offers, planning, requests, undo
 from novaops.runbook.action import Action, Risk
 from novaops.runbook.forms import ConfirmForm, PlaceForm, confirm_form, params_form
 from novaops.runbook.models import Approval, Plan, Run
@@ -142,48 +144,59 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
     unchanged = live.unchanged(request, topic) if request.htmx else None  # type: ignore[attr-defined]
     if unchanged:
         return unchanged
-    found = get_object_or_404(Run.objects.select_related("plan", "requested_by"), pk=pk)
+    found = get_object_or_404(Run.objects.select_related("plan", "requested_by", "judged_by"), pk=pk)
     context = _run_context(request, found) | {"rev": topic}
     answer = _page(request, "run", context)
     over = request.htmx and found.finished  # type: ignore[attr-defined]
     return HttpResponseStopPolling(answer.content) if over else answer
 
 
+def _change(change: Callable[[HttpRequest, Run], None]) -> Callable[[HttpRequest, int], HttpResponse]:
+    """A view that changes a run and shows it; where the change is refused, the run's page says why, as 409."""
+
+    @wraps(change)
+    def view(request: HttpRequest, pk: int) -> HttpResponse:
+        found = get_object_or_404(Run, pk=pk)
+        try:
+            change(request, found)
+        except requests.NotStarted as refusal:
+            return _run_page(request, found, str(refusal))
+        return redirect(found)
+
+    return view
+
+
 @require_POST
 @requires(Verb.RUN_SAFE)
-def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+@_change
+def cancel(request: HttpRequest, found: Run) -> None:
     """Ask that no further step of the run is begun."""
-    found = get_object_or_404(Run, pk=pk)
-    try:
-        requests.cancel(found, by=user_of(request))
-    except requests.NotStarted as refusal:
-        return _run_page(request, found, str(refusal))
-    return redirect(found)
+    requests.cancel(found, by=user_of(request))
 
 
 @require_POST
 @requires(Verb.COMMAND)
-def check(request: HttpRequest, pk: int) -> HttpResponse:
+@_change
+def check(request: HttpRequest, found: Run) -> None:
     """Let a worker look once more for an effect whose outcome is unknown."""
-    found = get_object_or_404(Run, pk=pk)
-    try:
-        requests.check(found, by=user_of(request))
-    except requests.NotStarted as refusal:
-        return _run_page(request, found, str(refusal))
-    return redirect(found)
+    requests.check(found, by=user_of(request))
 
 
 @require_POST
 @requires(Verb.COMMAND)
-def decide(request: HttpRequest, pk: int) -> HttpResponse:
+@_change
+def decide(request: HttpRequest, found: Run) -> None:
     """A commander marks an unknown outcome as done or failed."""
-    found = get_object_or_404(Run, pk=pk)
     happened = request.POST.get("happened") == "yes"
-    try:
-        requests.decide(found, happened=happened, by=user_of(request), reason=request.POST.get("reason", ""))
-    except requests.NotStarted as refusal:
-        return _run_page(request, found, str(refusal))
-    return redirect(found)
+    requests.decide(found, happened=happened, by=user_of(request), reason=request.POST.get("reason", ""))
+
+
+@require_POST
+@requires(Verb.RUN_SAFE)
+@_change
+def judge(request: HttpRequest, found: Run) -> None:
+    """Somebody says whether a succeeded run did what it was for."""
+    judgements.judge(found, worked=request.POST.get("worked") == "yes", by=user_of(request))
 
 
 def _page(request: HttpRequest, name: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
@@ -211,6 +224,7 @@ def _run_context(request: HttpRequest, found: Run) -> dict[str, Any]:
         "can_cancel": can(user_of(request), action.risk.verb if action else Verb.COMMAND, environment),
         "approval": Approval.objects.filter(run=found).select_related("decided_by").first(),
         "can_decide": can(user_of(request), Verb.COMMAND, environment),
+        "entry": undo.of_run(found),
     }
 
 

@@ -180,6 +180,7 @@ def wait_for(environment: Environment, state: State, within_s: float = 45) -> ov
         assert monotonic() < deadline, shown.tiles[0]
 
 
+@pytest.mark.long
 def test_high_cpu_is_seen_named_and_clears_after_the_restart(aws, environment):
     environment = quick(environment)
     steer("scenario", {"name": "high-cpu"})

@@ -18,7 +18,7 @@ from incidents import checklist
 from incidents import incident as decide
 from incidents.models import FollowUp, Incident, Postmortem, TimelineEntry
 from novaops.environment import Environment
-from novaops.runbook.models import Run
+from novaops.runbook.models import Plan, Run, Undo
 
 Declare = Callable[..., Incident]
 SignIn = Callable[[User], Client]
@@ -173,6 +173,28 @@ def test_resolving_too_early_lists_every_reason_and_stays_open(
         assert sentence in text(response)
     incident.refresh_from_db()
     assert incident.is_open
+
+
+def test_resolve_lists_what_runs_of_the_incident_changed_and_nobody_put_back(
+    declare: Declare, make_run: Callable[..., Run], client_of: SignIn, commander: User
+) -> None:
+    incident, client = declare(commander), client_of(commander)
+    run = make_run(commander, status="succeeded", finished_at=timezone.now(), incident=incident.number)
+    entry = Undo.objects.create(
+        run=run,
+        environment=run.environment,
+        action="scale-api",
+        target="nova-api",
+        params={"desired_count": 2},
+        sentence="The API server runs 4 tasks instead of 2.",
+        expires_at=timezone.now() + timedelta(days=1),
+    )
+    page = text(client.get(url("step", incident.number, "resolve")))
+    assert entry.sentence in page
+    assert f'action="/controls/undo/{entry.pk}"' in page
+    plan = Plan.objects.get(pk=client.post(f"/controls/undo/{entry.pk}")["Location"].split("/")[2])
+    assert (plan.incident, plan.undoes, plan.params) == (incident.number, entry, {"desired_count": 2})
+    assert entry.sentence not in text(client.get(url("step", incident.number, "mitigate")))
 
 
 def test_an_override_shows_in_the_room(declare: Declare, client_of: SignIn, commander: User) -> None:

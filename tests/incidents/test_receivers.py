@@ -11,6 +11,7 @@ from dashboard.signals import alert_fired
 from incidents import broken_glass, checklist
 from incidents.models import Incident
 from novaops import environment as environments
+from novaops.runbook import judgements
 from novaops.runbook.models import Run
 from novaops.runbook.signals import run_changed, run_finished
 
@@ -61,6 +62,16 @@ def test_a_run_on_an_affected_service_is_told_step_by_step(
         "Restart the API server on nova-api: running",
         "Restart the API server on nova-api: succeeded",
     ]
+
+
+def test_what_somebody_says_of_a_run_is_told_once(
+    declare: Declare, make_run: Callable[..., Run], commander: User
+) -> None:
+    incident = declare(commander)
+    run = make_run(commander, status="succeeded", finished_at=timezone.now(), incident=incident.number)
+    run_finished.send(Run, run=run)
+    judgements.judge(run, worked=False, by=commander)
+    assert told(incident, "run")[-1] == "Restart the API server on nova-api: did not work, says commander"
 
 
 def test_a_run_that_names_the_incident_joins_also_from_another_service(

@@ -3,9 +3,12 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.servers import ROOT
 
 
+@pytest.mark.long
 def test_thirty_runs_in_a_storm_keep_every_promise() -> None:
     storm = subprocess.run(
         [sys.executable, "-m", "tests.chaos", "--runs", "30", "--celery", "0", "--seed", "7"],

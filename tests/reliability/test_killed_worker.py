@@ -46,6 +46,7 @@ MOMENTS: dict[str, Callable[[Run], bool]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_one_deployment_and_a_finished_run_though_the_worker_died_when(
     moment: str, aws: Nova, start_worker: StartWorker, responder: User
