@@ -13,10 +13,10 @@ demo: $(VENV)/.demo
 demo-reset: $(VENV)/.demo
 	@PORT=$(PORT) exec $(BIN)/python manage.py demo --reset
 
-# Twice as many workers as cores, as a test mostly waits; in small bundles, as the long ones begin first.
+# What fails beside other tests is run once more by itself: both outcomes are shown, and only the second decides.
 test: $(VENV)/.dev
 	@$(BIN)/python -m tests.chromium
-	@$(BIN)/python -m pytest -n 4 --maxschedchunk 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --maxschedchunk 2 $(ARGS) || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(ARGS)
 
 check: $(VENV)/.dev
 	@$(BIN)/python -m tests.check $(ARGS)
