@@ -95,9 +95,22 @@ def _databases(environment: Environment) -> list[str]:
     return [_arn(environment, "rds", f"{kind}:{name}") for kind, name in named if name]
 
 
+def _snapshots(environment: Environment) -> list[str]:
+    """The database with the snapshots that runs take of it and restore."""
+    return [*_databases(environment), _arn(environment, "rds", "snapshot:*")]
+
+
+def _restored(environment: Environment) -> list[str]:
+    """The instances that runs make, with what a restore names of production; never production itself."""
+    named = ("db:nova-restored-*", "snapshot:*", "subgrp:*", "pg:*", "og:*")
+    return [_arn(environment, "rds", resource) for resource in named]
+
+
 def _looked_at(environment: Environment) -> list[str]:
-    """The instance, or any: the members of a cluster have names of their own."""
-    return [_arn(environment, "rds", "db:*")] if environment.database.kind == "cluster" else _databases(environment)
+    """The instance and what was restored of it, or any: the members of a cluster have names of their own."""
+    if environment.database.kind == "cluster":
+        return [_arn(environment, "rds", "db:*")]
+    return [*_databases(environment), _arn(environment, "rds", "db:nova-restored-*")]
 
 
 def _replication_group(environment: Environment) -> list[str]:
@@ -146,6 +159,10 @@ RESOURCES = (
     _rule(r"ecs:(UpdateService|DescribeServices)", _ecs_services),
     _rule(r"ecs:(StopTask|DescribeTasks)", _tasks),
     _rule(r"rds:(RebootDBInstance|FailoverDBCluster|DescribeDBClusters)", _databases),
+    _rule(r"rds:CreateDBSnapshot", _snapshots),
+    _rule(r"rds:(RestoreDBInstanceFromDBSnapshot|ModifyDBInstance)", _restored),
+    _rule(r"rds:AddTagsToResource", lambda one: [*_snapshots(one), *_restored(one)]),
+    _rule(r"rds:DescribeDBSnapshots", _snapshots),
     _rule(r"rds:DescribeDBInstances", _looked_at),
     _rule(r"elasticache:DescribeReplicationGroups", _replication_group),
     _rule(r"elasticache:TestFailover", lambda one: [*_replication_group(one), *_cache_nodes(one)]),

@@ -1,0 +1,1 @@
+"""Backups: snapshots and restores."""
