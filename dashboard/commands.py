@@ -32,6 +32,7 @@ PAGES = (
     ("runbook:controls", "Controls", "stop switch freeze undo put back"),
     ("runbook:audit", "Audit", "chain log"),
     ("backups:list", "Backups", "snapshots restore"),
+    ("dashboard:vitals", "NovaOps itself", "vitals beat worker queue collector health"),
     ("sandbox:scenarios", "Sandbox", "scenarios"),
 )
 MOST = 8

@@ -114,6 +114,10 @@ class Round(models.Model):
     def __str__(self) -> str:
         return f"{self.environment} {self.started_at:%H:%M:%S}"
 
+    @property
+    def took_s(self) -> float:
+        return (self.finished_at - self.started_at).total_seconds()
+
 
 class Lease(models.Model):
     """Who collects an environment, and when it is due again. Times are the database's, never a worker's."""
@@ -125,6 +129,20 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return self.environment
+
+
+class Pulse(models.Model):
+    """The latest sign of life of a part of NovaOps: `beat`, `worker:<name>` or `queue:<name>`, by the database's clock.
+
+    `delay_s` is how long the message that carried it had waited in its queue; None where its sender did not say when.
+    """
+
+    name = models.CharField(max_length=160, primary_key=True)
+    at = models.DateTimeField()
+    delay_s = models.FloatField(null=True)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Severity(models.TextChoices):

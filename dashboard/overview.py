@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from dashboard import tiles
+from dashboard import pulses, tiles
 from dashboard.models import Alert, AlertState, Reading, Severity
 from dashboard.services.base import services
 from dashboard.status import State
@@ -89,15 +89,17 @@ incident_strips: list[Callable[[Environment], IncidentStrip | None]] = []
 def build(environment: Environment, user: User_ | None = None, now: datetime | None = None) -> Overview:
     """The overview now: one query each for readings, alerts and runs, and the incident's. Offers are a user's."""
     now = now or timezone.now()
-    readings = {reading.service: reading for reading in Reading.objects.filter(environment=environment.name)}
+    readings = {reading.service: reading for reading in _readings(environment)}
     alerts = _alerts(environment, now)
     runs = _runs(environment, now)
     firing = [alert for alert in alerts if alert.state == AlertState.FIRING]
     as_of = max((reading.at for reading in readings.values()), default=None)
-    shown = _tiles(environment, readings, firing, now, collected=tiles.collected_lately(environment, as_of, now))
+    silence = next((pulses.silence(one.beat_at, one.worker_at, now) for one in readings.values()), "")
+    collected = not silence and tiles.collected_lately(environment, as_of, now)
+    shown = _tiles(environment, readings, firing, now, collected=collected)
     return Overview(
         environment=environment,
-        verdict=judge(shown, firing, as_of, collected=tiles.collected_lately(environment, as_of, now)),
+        verdict=judge(shown, firing, as_of, collected=collected, silence=silence),
         tiles=shown,
         alerts=firing,
         changes=_changes(alerts, runs, readings, now),
@@ -123,6 +125,12 @@ def revision(environment: Environment, now: datetime | None = None) -> str:
 def incident_of(environment: Environment) -> IncidentStrip | None:
     """The open incident, as the incidents app tells it."""
     return next((strip for of in incident_strips if (strip := of(environment))), None)
+
+
+def _readings(environment: Environment) -> Iterable[Any]:
+    """The readings, each with when NovaOps' own beat and workers were last felt: one query for both."""
+    pulse = {"beat_at": pulses.newest(pulses.BEAT), "worker_at": pulses.newest(pulses.WORKER)}
+    return Reading.objects.filter(environment=environment.name).annotate(**pulse)
 
 
 def _alerts(environment: Environment, now: datetime) -> list[Alert]:
@@ -158,8 +166,10 @@ def _tiles(
     ]
 
 
-def judge(shown: list[Tile], firing: list[Alert], as_of: datetime | None, *, collected: bool) -> Verdict:
-    """The verdict over the tiles: the worst of them; unknown where the collector itself is dead."""
+def judge(
+    shown: list[Tile], firing: list[Alert], as_of: datetime | None, *, collected: bool, silence: str = ""
+) -> Verdict:
+    """The verdict over the tiles: the worst of them; unknown where the collector, or what drives it, is dead."""
     state = tiles.worst([tile.state for tile in shown])
     verdict = Verdict(
         state=state,
@@ -172,7 +182,7 @@ def judge(shown: list[Tile], firing: list[Alert], as_of: datetime | None, *, col
     if as_of is None:
         return replace(verdict, state=State.UNKNOWN, sentence="NovaOps has not collected anything yet", since=None)
     known = "" if state in (State.UNKNOWN, State.STALE) else f" Last known: {verdict.sentence.rstrip('.')}."
-    sentence = f"NovaOps itself has not collected since {as_of:%H:%M:%S} UTC.{known}"
+    sentence = f"{silence or f'NovaOps itself has not collected since {as_of:%H:%M:%S} UTC'}.{known}"
     return replace(verdict, state=State.UNKNOWN, sentence=sentence, since=as_of)
 
 

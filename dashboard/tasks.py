@@ -1,11 +1,13 @@
 """Periodic work of the dashboard. Delivered twice or late it does nothing twice: rows say what is due."""
 
+import time
 from datetime import timedelta
+from typing import Any
 
 from celery import shared_task
 from django.utils import timezone
 
-from dashboard import collect, partitions, samples
+from dashboard import collect, partitions, pulses, samples, vitals
 from dashboard.models import Round
 from novaops import environment as declared
 
@@ -37,3 +39,16 @@ def keep_samples() -> None:
     for table in partitions.TABLES:
         partitions.drop_old(table, now)
     Round.objects.filter(started_at__lt=now - KEEP_ROUNDS).delete()
+
+
+@shared_task(bind=True)
+def pulse(self: Any, *, beat: bool = False, queue: str = "", sent_at: float | None = None) -> None:
+    """Write down that this worker lives, and what the message proves: that beat does, how long its queue waits."""
+    delay_s = None if sent_at is None else max(time.time() - sent_at, 0.0)
+    pulses.felt(worker=self.request.hostname, beat=beat, queue=queue, delay_s=delay_s)
+
+
+@shared_task(expires=30)
+def tell_watchman() -> None:
+    """Tell whoever watches NovaOps from outside that all of it lives; silence tells that it does not."""
+    vitals.tell_watchman()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard import commands, health, views
+from dashboard import commands, health, views, vital_views
 
 app_name = "dashboard"
 urlpatterns = [
@@ -12,5 +12,7 @@ urlpatterns = [
     path("commands", commands.commands, name="commands"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("vitals/", vital_views.page, name="vitals"),
+    path("metrics", vital_views.metrics, name="metrics"),
     path("csp-report", health.csp_report, name="csp-report"),
 ]

@@ -14,6 +14,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "novaops.settings")
 
 logger = logging.getLogger(__name__)
 
+# A pulse that waited longer tells nothing that its absence has not told.
+PULSE_WORTH_S = 60
+
 app = Celery("novaops")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
@@ -21,7 +24,7 @@ app.autodiscover_tasks()
 
 @worker_ready.connect
 def _sweep_from_every_worker(**_: Any) -> None:
-    """Every worker rings for the sweep by itself, so that a dead beat stops no run."""
+    """Every worker rings for the sweep and feels each queue by itself, so that a dead beat stops no run."""
     threading.Thread(target=_keep_ringing, name="sweep", daemon=True).start()
 
 
@@ -46,6 +49,9 @@ def _keep_ringing() -> None:
     while True:
         try:
             app.send_task("novaops.runbook.tasks.sweep", expires=every_s)
+            for queue in ("runs", "watch"):
+                sent = {"queue": queue, "sent_at": time.time()}
+                app.send_task("dashboard.tasks.pulse", kwargs=sent, queue=queue, expires=PULSE_WORTH_S)
         except (OperationalError, OSError) as failure:
             logger.warning("The broker did not take the sweep: %s", type(failure).__name__)
         time.sleep(every_s)

@@ -215,6 +215,8 @@ CELERY_TASK_ROUTES = {"novaops.runbook.tasks.*": {"queue": "runs"}, "*": {"queue
 # Longer than a task may take (CELERY_TASK_TIME_LIMIT), so that a living worker never loses its lease.
 RUN_LEASE_S = env_int("NOVAOPS_RUN_LEASE_S", 40, minimum=1)
 SWEEP_EVERY_S = env_int("NOVAOPS_SWEEP_EVERY_S", 5, minimum=1)
+# Where NovaOps says once a minute that all of it lives, so that somebody outside hears when it does not.
+WATCHMAN_URL = env_str("NOVAOPS_WATCHMAN_URL", "")
 # So many requests a minute a token makes before it is told to wait.
 API_REQUESTS_A_MINUTE = env_int("NOVAOPS_API_REQUESTS_A_MINUTE", 300, minimum=1)
 # A message that nobody took in time is worth nothing: the next one asks the same.
@@ -225,6 +227,13 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": SWEEP_EVERY_S},
     },
     "collect": {"task": "dashboard.tasks.collect_due", "schedule": 1.0, "options": {"expires": 2}},
+    "pulse": {
+        "task": "dashboard.tasks.pulse",
+        "schedule": 10.0,
+        "kwargs": {"beat": True},
+        "options": {"expires": 30},
+    },
+    "tell-watchman": {"task": "dashboard.tasks.tell_watchman", "schedule": 60.0, "options": {"expires": 30}},
     "publish-head": {"task": "novaops.runbook.tasks.publish_head", "schedule": 3600.0, "options": {"expires": 600}},
     "keep-samples": {"task": "dashboard.tasks.keep_samples", "schedule": 3600.0, "options": {"expires": 600}},
 }

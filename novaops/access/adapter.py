@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.adapter import DefaultAccountAdapter, get_adapter
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest
 
 # Printed by `make demo` for its five accounts; refused wherever there is no sandbox.
@@ -29,3 +29,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if password == SANDBOX_PASSWORD and not settings.SANDBOX_URL:
             raise ValidationError("This is the sandbox's published password: choose another.")
         return str(super().clean_password(password, user))
+
+
+def address_of(request: HttpRequest) -> str:
+    """Where the request comes from; empty where nobody says, which is inside of no network."""
+    try:
+        return str(get_adapter().get_client_ip(request))
+    except PermissionDenied:
+        return ""

@@ -5,10 +5,8 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.core.cache import cache
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, re_path, reverse
@@ -18,6 +16,7 @@ from ninja.security import HttpBearer
 
 from novaops import environment as environments
 from novaops.access import tokens
+from novaops.access.adapter import address_of
 from novaops.access.models import Token
 from novaops.access.policy import Verb
 from novaops.audit.models import Entry
@@ -52,18 +51,10 @@ class Bearer(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> Token | None:
         """The token, so many times a minute."""
-        found = tokens.recognise(token, address=_address(request))
+        found = tokens.recognise(token, address=address_of(request))
         if found:
             _count(found)
         return found
-
-
-def _address(request: HttpRequest) -> str:
-    """Where the request comes from; empty where nobody says, which is inside of no network."""
-    try:
-        return str(get_adapter().get_client_ip(request))
-    except PermissionDenied:
-        return ""
 
 
 def _count(token: Token) -> None:

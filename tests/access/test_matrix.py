@@ -12,6 +12,8 @@ from novaops.access.policy import ROLES, Verb
 
 # What needs no role: signing in and out, machines that carry their own proof, and reports of browsers.
 OPEN = ("accounts/", "api/", "healthz", "readyz", "csp-report")
+# A machine shows its token there; what begins with the same letters is not meant.
+SHOWS_A_TOKEN = "metrics"
 SAMPLES = {"int": "1", "slug": "restart-api", "uuid": "4f0c1c5e-6d3a-4b7e-9a52-0d6f1b2c3d4e", "str": "api"}
 
 
@@ -32,7 +34,11 @@ def filled(pattern: URLPattern, route: str) -> str:
     return route.replace(r"^audit/export\.(?P<form>csv|jsonl)$", "audit/export.csv")
 
 
-GUARDED = sorted({address: view for address, view in addresses() if not address.startswith(OPEN)}.items())
+GUARDED = sorted(
+    {
+        address: view for address, view in addresses() if not address.startswith(OPEN) and address != SHOWS_A_TOKEN
+    }.items()
+)
 ids = [address or "overview" for address, _ in GUARDED]
 
 
