@@ -154,16 +154,8 @@ def admin(user_with_role: Callable[[str, str], User]) -> User:
     return user_with_role("admin", "admin")
 
 
-@pytest.fixture(scope="session")
-def _static_files() -> None:
-    """The pages' files with their hashed names, collected once for each worker."""
-    from novaops.sandbox.prepare import collect_static
-
-    collect_static(Path(settings.STATIC_ROOT))
-
-
 @pytest.fixture
-def client_of(_static_files: None) -> Callable[[User], Client]:
+def client_of() -> Callable[[User], Client]:
     """Makes a client signed in as that user: `client_of(viewer).get("/")`."""
 
     def sign_in(user: User) -> Client:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 import redis
@@ -40,6 +41,17 @@ class Storm:
             until(self.place.postgresql.child.ready, 60)
             self.happened.append((event.__doc__ or "", began_at, time.time()))
 
+    def connected(self) -> psycopg.Connection[Any]:
+        """A connection to PostgreSQL; after a backend was killed it may be in recovery once more."""
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                return psycopg.connect(self.place.postgresql.dsn("postgres"), autocommit=True)
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                until(self.place.postgresql.child.ready, 60)
+
     def restart_postgresql(self) -> None:
         self.place.postgresql.child.start()
         until(self.place.postgresql.child.ready, 60)
@@ -62,13 +74,13 @@ def crash_postgresql(storm: Storm) -> None:
 
 def cut_connections(storm: Storm) -> None:
     """connections cut"""
-    with psycopg.connect(storm.place.postgresql.dsn("postgres"), autocommit=True) as connection:
+    with storm.connected() as connection:
         connection.execute(OTHER_CONNECTIONS)
 
 
 def kill_backend(storm: Storm) -> None:
     """a backend kill -9"""
-    with psycopg.connect(storm.place.postgresql.dsn("postgres"), autocommit=True) as connection:
+    with storm.connected() as connection:
         backends = connection.execute(BACKENDS).fetchall()
     if backends:
         os.kill(storm.dice.choice(backends)[0], signal.SIGKILL)
