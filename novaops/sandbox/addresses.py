@@ -28,11 +28,28 @@ def is_free(port: int) -> bool:
 
 
 def free_port(first: int = 20000, last: int = 29999) -> int:
-    """A free loopback port, outside of the range from which the system gives ports to clients."""
+    """A free loopback port, outside of the range from which the system gives ports to clients.
+
+    Until this process ends no other call, in whatever process, returns it; a server may listen on it all the same.
+    """
     # Not from the seeded generator: two processes with the same seed must not want the same port.
     chance = random.SystemRandom()
     ports = iter(lambda: chance.randint(first, last), None)
-    return next(port for port in ports if is_free(port))
+    return next(port for port in ports if _reserve(port))
+
+
+def _reserve(port: int) -> bool:
+    """Hold the port by a socket that does not listen. Only once bound it tolerates a server beside it."""
+    held = socket.socket()
+    try:
+        held.bind((HOST, port))
+    except OSError:
+        held.close()
+        return False
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Left open for as long as the process lives.
+    held.detach()
+    return True
 
 
 def responds(url: str) -> bool:

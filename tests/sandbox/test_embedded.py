@@ -150,6 +150,13 @@ def test_a_used_port_is_not_free():
         assert not addresses.is_free(taken.getsockname()[1])
 
 
+def test_a_reserved_port_is_given_once_and_can_be_listened_on():
+    port = addresses.free_port()
+    assert not addresses._reserve(port)
+    with socket.create_server((addresses.HOST, port)) as server:
+        socket.create_connection(server.getsockname(), timeout=2).close()
+
+
 def ended(pid: int) -> bool:
     """Whether that process is gone, or a zombie that only waits for the init process."""
     try:
