@@ -48,9 +48,7 @@ def test_a_remembered_port_that_is_taken_is_chosen_anew(place):
 
     place.root.mkdir()
     before = place.ports()
-    with socket.socket() as taken:
-        taken.bind((addresses.HOST, before["redis"]))
-        taken.listen()
+    with socket.create_server((addresses.HOST, before["redis"])):
         after = place.ports()
     assert after["redis"] != before["redis"]
     assert after["sandbox"] == before["sandbox"]
