@@ -10,7 +10,7 @@ from novaops import environment as declared
 
 def rules_exist(**_: Any) -> list[CheckMessage]:
     """A rule that nova.toml changes under a wrong name would keep its default in silence."""
-    known = sorted(rule.key for service in services.values() for rule in service.rules)
+    known = sorted(key for service in services.values() for key in service.every_rule())
     return [
         Error(
             f"nova.toml changes the rule {key!r} of {name}, which does not exist.",

@@ -1,5 +1,6 @@
 """One round of collection over an environment: ask everything once, keep what it says, judge the rules."""
 
+import logging
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,13 +12,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from dashboard import alerts, leases, metrics, models, samples
-from dashboard.asking import Answer, ask_all
+from dashboard.asking import BROKEN, Answer, ask_all
 from dashboard.metrics import Wanted
 from dashboard.samples import Key, Value
 from dashboard.services.base import CLOUDWATCH, Asking, Observation, Service, Source, services
-from novaops import live
+from novaops import live, watching
 from novaops.cloud.cloudwatch import Answer as MetricAnswer
 from novaops.environment import Environment
+
+logger = logging.getLogger(__name__)
 
 # What is read of the past to judge rules, beyond the longest duration.
 SLACK = timedelta(minutes=10)
@@ -62,6 +65,7 @@ def _round(environment: Environment, token: int, started: datetime) -> models.Ro
     told, measured = _ask(environment, wanted, started)
     _keep_told(seen, told, started)
     _keep_measured(seen, measured)
+    _keep_watched(environment, seen, started)
     for one in seen.values():
         _complete(environment, one, wanted, before)
     with transaction.atomic():
@@ -132,6 +136,20 @@ def _keep_measured(seen: Mapping[str, Seen], answer: Answer[dict[Key, MetricAnsw
             one.failed.append(found.failed)
         for at, value in found.points.items():
             one.put(key.label, at, value)
+
+
+def _keep_watched(environment: Environment, seen: Mapping[str, Seen], at: datetime) -> None:
+    """What other apps know of a service. One that breaks loses its own numbers only."""
+    for kind, one in seen.items():
+        for share in watching.of_service(kind):
+            try:
+                told = share.read(environment, at)
+            except Exception:
+                logger.exception("Asking %s broke", share.source)
+                one.failed.append(f"{share.source}: {BROKEN}")
+                continue
+            for (name, resource), value in told.items():
+                one.put(Key(kind, name, resource).label, at, value)
 
 
 def _complete(environment: Environment, one: Seen, wanted: Mapping[Key, Wanted], before: Mapping[Key, Value]) -> None:

@@ -30,7 +30,7 @@ def watched(service: Service, environment: Environment, nodes: Sequence[str]) ->
     return {
         Key(service.kind, series.name, node): series
         for series in service.series_in(environment)
-        for node in (nodes if series.per_node else ("",))
+        for node in (nodes if series.per_node else series.resources or ("",))
     }
 
 

@@ -216,7 +216,8 @@ def offers_for(firing: Iterable[Alert], user: User_, environment: Environment) -
 
 def _offered(alert: Alert) -> tuple[str, ...]:
     service = services.get(alert.service)
-    return next((rule.offers for rule in (service.rules if service else ()) if rule.key == alert.rule), ())
+    rule = service.every_rule().get(alert.rule) if service else None
+    return rule.offers if rule else ()
 
 
 def _changes(alerts: list[Alert], runs: list[Run], readings: Mapping[str, Reading], now: datetime) -> list[Change]:

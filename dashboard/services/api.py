@@ -147,7 +147,7 @@ class Api(Service):
     spark = "cpu"
     spark_label = "CPU of the API server in % over 3 hours"
 
-    def series_in(self, environment: Environment) -> tuple[Series, ...]:
+    def own_series_in(self, environment: Environment) -> tuple[Series, ...]:
         return (*(self.on_ecs if environment.api.kind == "ecs" else self.on_ec2), *self.series)
 
     def sources_in(self, environment: Environment) -> tuple[Source, ...]:

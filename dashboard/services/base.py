@@ -5,11 +5,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, final
 
 from dashboard.models import Severity
 from dashboard.samples import Value
+from novaops import environment as declared
+from novaops import watching
 from novaops.environment import Environment
+from novaops.watching import Watch
 
 # CloudWatch shows a period up to three periods late (FACTS E), so that its newest value is this many periods old.
 CLOUDWATCH_PERIODS = 2.5
@@ -34,6 +37,8 @@ class Series:
     by: tuple[str, ...] = ()
     per_node: bool = False
     zero_beside: str = ""
+    # The things that it is told of, where they are known beforehand.
+    resources: tuple[str, ...] = ()
 
     def interval_s(self, environment: Environment) -> float:
         """How old the newest value is at most while all is well. Twice that is stale."""
@@ -162,9 +167,14 @@ class Service:
     spark: ClassVar[str]
     spark_label: ClassVar[str]
 
-    def series_in(self, environment: Environment) -> tuple[Series, ...]:
-        """The series that exist in this environment."""
+    def own_series_in(self, environment: Environment) -> tuple[Series, ...]:
+        """The series that it declares and that exist in this environment."""
         return self.series
+
+    @final
+    def series_in(self, environment: Environment) -> tuple[Series, ...]:
+        """The series that exist in this environment, with those that other apps watch of it."""
+        return (*self.own_series_in(environment), *(_series(one, source) for one, source in self._watched(environment)))
 
     def sources_in(self, environment: Environment) -> tuple[Source, ...]:
         """The sources that exist in this environment."""
@@ -188,8 +198,40 @@ class Service:
 
     def rules_in(self, environment: Environment) -> tuple[Rule, ...]:
         """The rules with the environment's changes; those on series that do not exist there are left out."""
-        names = {series.name for series in self.series_in(environment)}
-        return tuple(rule.in_environment(environment) for rule in self.rules if rule.series in names)
+        names = {series.name for series in self.own_series_in(environment)}
+        own = (rule for rule in self.rules if rule.series in names)
+        watched = (_rule(one) for one, _ in self._watched(environment))
+        return tuple(rule.in_environment(environment) for rule in (*own, *watched))
+
+    def every_rule(self) -> dict[str, Rule]:
+        """The rules by key, whichever environment they exist in."""
+        watched = (_rule(one) for place in declared.environments().values() for one, _ in self._watched(place))
+        return {rule.key: rule for rule in (*self.rules, *watched)}
+
+    def _watched(self, environment: Environment) -> list[tuple[Watch, str]]:
+        shares = watching.of_service(self.kind)
+        return [(one, share.source) for share in shares for one in share.watches(environment)]
+
+
+def _series(one: Watch, source: str) -> Series:
+    return Series(name=one.series, unit=one.unit, source=source, resources=one.resources)
+
+
+def _rule(one: Watch) -> Rule:
+    return Rule(
+        key=one.key,
+        title=one.title,
+        series=one.series,
+        says=one.says,
+        above=one.above,
+        for_s=one.for_s,
+        clear_for_s=one.clear_for_s,
+        severity=Severity(one.severity),
+        quiet_ok=True,
+        section=one.section,
+        causes=one.causes,
+        offers=one.offers,
+    )
 
 
 services: dict[str, Service] = {}

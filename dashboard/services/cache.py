@@ -129,7 +129,7 @@ class Cache(Service):
     spark = "memory"
     spark_label = "Memory of the Redis primary in % over 3 hours"
 
-    def series_in(self, environment: Environment) -> tuple[Series, ...]:
+    def own_series_in(self, environment: Environment) -> tuple[Series, ...]:
         return (*self.series, *(self.seen_directly if environment.cache.url else ()))
 
     def sources_in(self, environment: Environment) -> tuple[Source, ...]:

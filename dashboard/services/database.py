@@ -146,7 +146,7 @@ class Database(Service):
     spark = "connections"
     spark_label = "Database connections over 3 hours"
 
-    def series_in(self, environment: Environment) -> tuple[Series, ...]:
+    def own_series_in(self, environment: Environment) -> tuple[Series, ...]:
         found = (*self.series, *(self.seen_directly if environment.database.dsn else ()))
         if environment.database.kind == "instance":
             return found

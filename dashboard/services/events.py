@@ -151,7 +151,7 @@ class Events(Service):
     spark = "lag_ledgers"
     spark_label = "Ledgers behind over 3 hours"
 
-    def series_in(self, environment: Environment) -> tuple[Series, ...]:
+    def own_series_in(self, environment: Environment) -> tuple[Series, ...]:
         found = (*self.series, *(self.seen_at_backup if environment.events.rpc_backup_url else ()))
         own = f"{environment.events.metric_namespace}:"
         return tuple(replace(series, metric=series.metric.replace("events:", own, 1)) for series in found)
