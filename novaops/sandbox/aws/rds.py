@@ -3,7 +3,16 @@
 from moto.rds.models import rds_backends
 from moto.rds.responses import RDSResponse
 
-from novaops.sandbox.aws import rds_clusters, rds_instances, rds_options, rds_reboot, rds_restore, rds_snapshots
+from novaops.sandbox.aws import (
+    rds_cluster_snapshots,
+    rds_clusters,
+    rds_copies,
+    rds_instances,
+    rds_options,
+    rds_reboot,
+    rds_restore,
+    rds_snapshots,
+)
 from novaops.sandbox.aws.query import Document, page, withdraw
 from novaops.sandbox.aws.rds_model import (
     KMS_KEY,
@@ -17,7 +26,7 @@ from novaops.sandbox.aws.rds_model import (
     subnet_group,
 )
 from novaops.sandbox.aws.rds_snapshots import find_snapshot
-from novaops.sandbox.aws.wire import ACCOUNT, REGION, AwsError, Params, arn, attach
+from novaops.sandbox.aws.wire import ACCOUNT, REGION, AwsError, Params, arn, attach, attach_abroad
 
 __all__ = ["find", "install", "on_restart", "reset", "seed"]
 
@@ -49,7 +58,7 @@ NOVA_SETTINGS = {
 }
 OUT_OF_SCOPE = (
     "create_db_instance_read_replica", "promote_read_replica", "describe_db_log_files", "modify_db_cluster",
-    "create_db_cluster_snapshot", "restore_db_cluster_from_snapshot", "restore_db_cluster_to_point_in_time",
+    "copy_db_cluster_snapshot", "restore_db_cluster_from_snapshot", "restore_db_cluster_to_point_in_time",
     "start_db_cluster", "stop_db_cluster", "create_db_subnet_group", "modify_db_subnet_group", "delete_db_subnet_group",
     "create_db_proxy", "delete_db_proxy", "register_db_proxy_targets", "deregister_db_proxy_targets",
     "modify_db_proxy_target_group", "create_blue_green_deployment", "add_role_to_db_cluster",
@@ -72,6 +81,12 @@ def install() -> None:
     attach(RDSResponse, rds_restore.restore_db_instance_to_point_in_time)
     attach(RDSResponse, rds_clusters.create_db_cluster, rds_clusters.describe_db_clusters)
     attach(RDSResponse, rds_clusters.failover_db_cluster, rds_clusters.delete_db_cluster)
+    attach(RDSResponse, rds_cluster_snapshots.create_db_cluster_snapshot)
+    attach(RDSResponse, rds_cluster_snapshots.describe_db_cluster_snapshots)
+    attach(RDSResponse, rds_cluster_snapshots.delete_db_cluster_snapshot)
+    attach(RDSResponse, rds_cluster_snapshots.describe_account_attributes)
+    attach_abroad(RDSResponse, rds_copies.copy_db_snapshot, rds_copies.describe_db_snapshots)
+    attach_abroad(RDSResponse, rds_copies.delete_db_snapshot, rds_copies.describe_db_cluster_snapshots)
     withdraw(RDSResponse, OUT_OF_SCOPE)
 
 
@@ -79,6 +94,7 @@ def reset() -> None:
     """Forget every instance, cluster, snapshot and event."""
     for kept in (instances, snapshots, rds_clusters.clusters):
         kept.clear()
+    rds_cluster_snapshots.forget()
     events.clear()
 
 

@@ -1,10 +1,12 @@
 """Simulated Multi-AZ DB clusters: one writer, two readers, and the failover that moves the writer."""
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from novaops.sandbox.aws import rds_options
 from novaops.sandbox.aws.query import ZONES, Document, page
 from novaops.sandbox.aws.rds_model import (
+    LOGS_SHIPPED_EVERY_S,
     checked_name,
     endpoint,
     events,
@@ -27,6 +29,7 @@ class Cluster:
     wire: Document
     members: list[str] = field(default_factory=list)
     writer: str = ""
+    restorable_from: datetime | None = None
 
     @property
     def id(self) -> str:
@@ -46,7 +49,15 @@ class Cluster:
             }
             for member in self.members
         ]
-        return {**self.wire, "DBClusterMembers": members}
+        return {**self.wire, **self._restorable(), "DBClusterMembers": members}
+
+    def _restorable(self) -> Document:
+        """From when to when it can be restored: logs ship every five simulated minutes."""
+        if self.restorable_from is None or not self.wire["BackupRetentionPeriod"]:
+            return {}
+        step_s = world.seconds(LOGS_SHIPPED_EVERY_S)
+        behind = timedelta(seconds=(world.now() - self.restorable_from).total_seconds() % step_s)
+        return {"EarliestRestorableTime": self.restorable_from, "LatestRestorableTime": world.now() - behind}
 
 
 clusters: dict[str, Cluster] = {}
@@ -136,6 +147,7 @@ def _up(cluster: Cluster) -> None:
     for member in cluster.members:
         find(member).become("available")
     cluster.wire["Status"] = "available"
+    cluster.restorable_from = world.now()
     cluster.say("DB cluster created", "creation")
 
 

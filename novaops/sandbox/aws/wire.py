@@ -11,6 +11,7 @@ ACCOUNT = "123456789012"
 
 Params = dict[str, Any]
 Handler = Callable[[Params], dict[str, Any]]
+RegionHandler = Callable[[str, Params], dict[str, Any]]
 
 
 class AwsError(ServiceException):  # type: ignore[misc]
@@ -35,6 +36,28 @@ def attach(response: type[BaseResponse], *handlers: Handler) -> None:
         before = getattr(response, handler.__name__, None)
         if getattr(before, "handler", None) is not handler:
             setattr(response, handler.__name__, _method(handler, before))
+
+
+def attach_abroad(response: type[BaseResponse], *handlers: RegionHandler) -> None:
+    """Let each handler, which is told the region, answer its operation in every region but Nova's.
+
+    To be called after `attach` of the same operations; again it changes nothing.
+    """
+    for handler in handlers:
+        at_home = getattr(response, handler.__name__)
+        if getattr(at_home, "abroad", None) is not handler:
+            setattr(response, handler.__name__, _abroad(handler, at_home))
+
+
+def _abroad(handler: RegionHandler, at_home: Callable[[BaseResponse], Any]) -> Callable[[BaseResponse], Any]:
+    def respond(self: BaseResponse) -> Any:
+        if self.region == REGION:
+            return at_home(self)
+        return ActionResult(handler(self.region, parameters(self)))
+
+    respond.handler = getattr(at_home, "handler", None)  # type: ignore[attr-defined]
+    respond.abroad = handler  # type: ignore[attr-defined]
+    return respond
 
 
 def _method(handler: Handler, before: Callable[[BaseResponse], Any] | None) -> Callable[[BaseResponse], Any]:
