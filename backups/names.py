@@ -2,9 +2,10 @@
 
 `pre-deploy-<date>` and `nova-restored-<date>` would be taken by the second of a day. With the number of the run behind
 the date every name is known to one run only, whatever is asked for at the same moment, so that an effect that is found
-again is known by its name.
+again is known by its name. Snapshots also carry the environment, because several may share an account and a region.
 """
 
+import re
 from datetime import date
 
 from novaops.runbook.action import FromRun
@@ -13,9 +14,15 @@ RUN_TAG = "novaops:run"
 PRE_DEPLOY, RESTORED = "pre-deploy", "nova-restored"
 
 
-def named(prefix: str, day: date) -> FromRun:
-    """The identifier of what a run makes on that day (UTC): `pre-deploy-2026-11-24-17` in run 17."""
-    return FromRun(f"{prefix}-{day.isoformat()}-{{run}}")
+# The name of a cluster's snapshot has 63 characters at most: so many are left beside a prefix, a date and a run.
+MOST_OF_ENVIRONMENT = 20
+HYPHENS = re.compile(r"-{2,}")
+
+
+def named(prefix: str, day: date, environment: str = "") -> FromRun:
+    """The identifier of what a run makes on that day (UTC): `pre-deploy-2026-11-24-staging-17` in run 17 of staging."""
+    where = HYPHENS.sub("-", environment)[:MOST_OF_ENVIRONMENT].strip("-")
+    return FromRun("-".join(filter(None, (prefix, day.isoformat(), where, "{run}"))))
 
 
 def run_tag() -> dict[str, str | FromRun]:

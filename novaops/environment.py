@@ -21,6 +21,7 @@ from pydantic import (
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,79}$")]
 ServiceKind = Literal["api", "database", "cache", "events"]
 VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
@@ -173,6 +174,27 @@ class Postmortems(Declared):
         return self
 
 
+class KeptDatabase(Declared):
+    """A database of which only the backups are watched, beside the one that Nova runs on."""
+
+    kind: Literal["instance", "cluster"]
+    id: Name
+
+
+class Backups(Declared):
+    """What backups must be like: the policy that they are judged by, and how often they are read."""
+
+    rpo_s: Annotated[int, Field(ge=10, le=7 * 86400)] = 900
+    retention_days: Annotated[int, Field(ge=1, le=35)] = 7
+    require_encryption: bool = True
+    keep_manual_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    copy_to_region: Region | None = None
+    copy_kms_key: Name | None = None
+    drill_every_days: Annotated[int, Field(ge=1, le=366)] | None = None
+    collect_every_s: Annotated[int, Field(ge=2, le=900)] = 120
+    also: tuple[KeptDatabase, ...] = ()
+
+
 class RuleChange(Declared):
     """What an environment changes of a rule's defaults."""
 
@@ -187,7 +209,7 @@ class Environment(Declared):
     name: Slug
     title: Name
     production: bool
-    region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+    region: Region
     account_id: Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
     reader_role_arn: Annotated[str, StringConstraints(pattern=r"^arn:aws[\w-]*:iam::\d{12}:role/.+$")] | None = None
     actor_role_arn: Annotated[str, StringConstraints(pattern=r"^arn:aws[\w-]*:iam::\d{12}:role/.+$")] | None = None
@@ -202,11 +224,30 @@ class Environment(Declared):
     events: Events
     contacts: Contacts
     postmortems: Postmortems = Postmortems()
+    backups: Backups = Backups()
     alarms: tuple[Name, ...] = ()
     rules: dict[Slug, RuleChange] = Field(default_factory=dict)
 
     def __hash__(self) -> int:
         return hash(self.name)
+
+    @model_validator(mode="after")
+    def _backups_hang_together(self) -> "Environment":
+        if self.backups.copy_to_region == self.region:
+            raise ValueError("backups.copy_to_region must be another region than the environment's own")
+        names = [one.id for one in self.kept_databases]
+        if len(set(names)) < len(names):
+            raise ValueError("backups.also names a database twice")
+        return self
+
+    @property
+    def kept_databases(self) -> tuple[KeptDatabase, ...]:
+        """Every database whose backups are watched, Nova's own first."""
+        return (KeptDatabase(kind=self.database.kind, id=self.database.target), *self.backups.also)
+
+    def in_region(self, region: str) -> "Environment":
+        """The same environment as its account looks from another region."""
+        return self.model_copy(update={"region": region})
 
     def target(self, kind: str) -> str:
         """The name of what an action on a service acts upon (ECS service, DB instance, replication group)."""

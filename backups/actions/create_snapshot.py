@@ -7,8 +7,9 @@ from typing import Any
 from django import forms
 from django.core.validators import RegexValidator
 
-from backups.names import PRE_DEPLOY, RUN_TAG, named, run_tag
-from novaops.cloud import rds, rds_snapshots
+from backups import making, origin
+from backups.names import PRE_DEPLOY, named
+from novaops.cloud import rds_backups, rds_snapshots
 from novaops.environment import Environment
 from novaops.runbook.action import (
     MOVING,
@@ -17,21 +18,16 @@ from novaops.runbook.action import (
     Change,
     Context,
     Effect,
+    FromRun,
     Precheck,
-    Progress,
     Repeat,
     Risk,
-    Seen,
-    Verdict,
     Wait,
-    sendable,
 )
 from novaops.runbook.registry import register
 
 # Large databases take hours; the snapshot goes on at AWS whether or not somebody waits for it.
 TIMEOUT_S = 4 * 3600.0
-# The quota of manual snapshots in a region that AWS begins with (FACTS B3).
-QUOTA = 100
 TAG_VALUE = RegexValidator(
     r"^[\w .:/=+@-]*$", "Only letters, digits, spaces and . : / = + @ - _ are allowed in a tag of AWS."
 )
@@ -60,92 +56,75 @@ class CreateSnapshot(Action):
     runbook_section = "Backup Strategy: Manual Snapshot Before Major Deployments"
     iam_permissions = (
         "rds:CreateDBSnapshot",
+        "rds:CreateDBClusterSnapshot",
         "rds:AddTagsToResource",
+        "rds:DescribeAccountAttributes",
+        "rds:DescribeDBClusterSnapshots",
+        "rds:DescribeDBClusters",
         "rds:DescribeDBInstances",
         "rds:DescribeDBSnapshots",
     )
     expected_s = 300.0
-    affects = "Nobody: a Multi-AZ instance is copied from its standby. It takes no other change meanwhile."
-    undo = "Delete the snapshot in RDS once it is not needed: it costs storage."
+    affects = "Nobody: a Multi-AZ database is copied from a standby. It takes no other change meanwhile."
+    undo = "Delete the snapshot once it is not needed: it costs storage."
     form = DeploymentForm
 
-    def applies(self, environment: Environment) -> bool:
-        """Only where the database is an instance: a cluster's snapshots are made by other calls."""
-        return environment.database.kind == "instance"
+    def targets(self, environment: Environment) -> tuple[str, ...]:
+        """Every database whose backups are watched, Nova's own first."""
+        return tuple(one.id for one in environment.kept_databases)
 
     def look(self, ctx: Context) -> dict[str, Any]:
-        """The instance and how many manual snapshots it has; the day that a plan chose stays chosen."""
-        found = rds.describe_instance(ctx.environment, ctx.target)
-        manual = [one for one in rds_snapshots.of_instance(ctx.environment, ctx.target) if one.kind == "manual"]
+        """The database, and how many manual snapshots there may be; the day that a plan chose stays chosen."""
+        kind = making.kind_of(ctx)
+        found = rds_backups.describe(ctx.environment, kind, ctx.target)
+        quota = rds_backups.quota(ctx.environment, kind)
         return {
+            "kind": kind,
             "status": found.status,
             "multi_az": found.multi_az,
             "day": ctx.facts.get("day") or datetime.now(UTC).date().isoformat(),
-            MOVING: {"manual": len(manual), "size_gb": found.storage_gb},
+            MOVING: {
+                "manual": quota.used if quota else None,
+                "quota": quota.most if quota else None,
+                "size_gb": found.storage_gb,
+            },
         }
 
     def prechecks(self, ctx: Context) -> Iterable[Precheck]:
-        """AWS takes a snapshot of an available instance only, and so many in a region."""
-        status, manual = ctx.facts["status"], ctx.facts[MOVING]["manual"]
+        """AWS takes a snapshot of an available database only, and so many in a region."""
+        status, now = ctx.facts["status"], ctx.facts[MOVING]
         yield Precheck.require(
             status == "available",
             "RDS says that it is available.",
             f"RDS says {status}: wait until it is available.",
         )
-        yield Precheck.require(
-            manual < QUOTA, f"It has {manual} manual snapshots.", f"It has {manual} manual snapshots: delete old ones."
-        )
+        if now["quota"] is not None:
+            counted = f"{now['manual']} of {now['quota']} manual snapshots of the region are there"
+            yield Precheck.require(now["manual"] < now["quota"], f"{counted}.", f"{counted}: delete old ones.")
         if not ctx.facts["multi_az"]:
             yield Precheck(state="warning", sentence="It has no standby: its storage stops for a moment.")
 
     def changes(self, ctx: Context) -> Iterable[Change]:
         """One snapshot more."""
-        name = named(PRE_DEPLOY, date.fromisoformat(ctx.facts["day"]))
-        yield Change(what="Snapshot", before="none", after=f"{name} of {ctx.facts['now']['size_gb']} GiB")
+        yield Change(what="Snapshot", before="none", after=f"{_name(ctx)} of {ctx.facts[MOVING]['size_gb']} GiB")
 
     def steps(self, ctx: Context) -> Iterable[AnyStep]:
         """Ask for it once by its own name, and wait until it is available."""
-        tags = [run_tag()]
-        if ctx.params.get("deployment"):
-            tags.append({"Key": "novaops:deployment", "Value": ctx.params["deployment"]})
+        of_cluster = ctx.facts["kind"] == rds_backups.CLUSTER
+        database, snapshot = making.PARAMETERS[ctx.facts["kind"]]
+        tags = origin.tags(deployment=ctx.params.get("deployment") or "")
+        made = making.Made(kind=ctx.facts["kind"], name=_name(ctx))
         yield Effect(
             key="create",
             title=f"Take a snapshot of {ctx.target}",
-            call=rds_snapshots.CREATE,
-            params={"DBInstanceIdentifier": ctx.target, "DBSnapshotIdentifier": _name(ctx), "Tags": tags},
+            call=rds_backups.CREATE_OF_CLUSTER if of_cluster else rds_snapshots.CREATE,
+            params={database: ctx.target, snapshot: _name(ctx), "Tags": tags},
             repeat=Repeat.NAMED,
-            before=_nothing,
-            observe=_seen,
+            before=making.nothing,
+            observe=made.seen,
         )
-        yield Wait(key="available", title="RDS has the snapshot", look=_available, timeout_s=TIMEOUT_S)
+        yield Wait(key="available", title="RDS has the snapshot", look=made.available, timeout_s=TIMEOUT_S)
 
 
-def _name(ctx: Context) -> Any:
-    return named(PRE_DEPLOY, date.fromisoformat(ctx.facts["day"]))
-
-
-def _found(ctx: Context) -> rds_snapshots.Snapshot | None:
-    """The snapshot of the run's name, where it carries the run's tag: another's of that name is not ours."""
-    found = rds_snapshots.describe(ctx.environment, sendable(_name(ctx), ctx))
-    return found if found and found.tags.get(RUN_TAG) == str(ctx.run_id) else None
-
-
-def _nothing(_ctx: Context) -> dict[str, Any]:
-    """A named effect is known by its name: there is nothing to compare with."""
-    return {}
-
-
-def _seen(ctx: Context, _before: dict[str, Any]) -> Seen | None:
-    found = _found(ctx)
-    return Seen(sentence=f"RDS has {found.id}: {found.status}") if found else None
-
-
-def _available(ctx: Context) -> Progress:
-    found = _found(ctx)
-    if found is None:
-        return Progress(verdict=Verdict.NOT_YET, sentence="RDS does not show it yet")
-    if found.status == "failed":
-        return Progress(verdict=Verdict.FAILED, sentence=f"RDS says that {found.id} failed. Take another one.")
-    done = found.status == "available"
-    sentence = f"{found.id} is {found.status}" + ("" if done else f", {found.percent} % done")
-    return Progress(verdict=Verdict.DONE if done else Verdict.NOT_YET, sentence=sentence, percent=found.percent)
+def _name(ctx: Context) -> FromRun:
+    return named(PRE_DEPLOY, date.fromisoformat(ctx.facts["day"]), ctx.environment.name)

@@ -38,9 +38,13 @@ def read(environment: Environment, operation: str, **params: Any) -> dict[str, A
 
 @dataclass(frozen=True)
 class Operation:
-    """One changing AWS call, `service:Operation` (`ecs:UpdateService`), that an effect sends."""
+    """One changing AWS call, `service:Operation` (`ecs:UpdateService`), that an effect sends.
+
+    It is made in the environment's region, or in `region` where that is named.
+    """
 
     name: str
+    region: str = ""
 
     def __call__(
         self, environment: Environment, params: dict[str, Any], *, fence: Callable[[], bool], run_id: int
@@ -51,7 +55,7 @@ class Operation:
         Fenced is raised. Raises Refused, NotSent or Ambiguous by what a failure proves.
         """
         service, _, operation = self.name.partition(":")
-        client = _sender(environment, service)
+        client = _sender(environment.in_region(self.region) if self.region else environment, service)
         _sending.fence, _sending.run_id = fence, run_id
         try:
             return dict(getattr(client, xform_name(operation))(**params))
@@ -61,7 +65,8 @@ class Operation:
     def command_line(self, params: dict[str, Any]) -> str:
         """The same call for the AWS command line, quoted for a shell."""
         service, _, operation = self.name.partition(":")
-        return " ".join(["aws", service, xform_name(operation, "-"), *_options(params)])
+        where = ["--region", self.region] if self.region else []
+        return " ".join(["aws", service, xform_name(operation, "-"), *_options(params), *where])
 
 
 def _options(params: dict[str, Any]) -> list[str]:

@@ -16,7 +16,10 @@ ABSENT = frozenset({"DBSnapshotNotFound", "DBInstanceNotFound", "DBSnapshotNotFo
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """A snapshot of a DB instance. `status` is AWS's word; `percent` how far a new one has come; `tags` by key."""
+    """A snapshot of a database. `status` is AWS's word; `percent` how far a new one has come; `tags` by key.
+
+    `instance` is the database that it is of, an instance or a cluster; `copied_from` the ARN of what it is a copy of.
+    """
 
     id: str
     instance: str
@@ -28,6 +31,9 @@ class Snapshot:
     engine_version: str
     encrypted: bool
     tags: dict[str, str] = field(default_factory=dict)
+    arn: str = ""
+    kms_key: str = ""
+    copied_from: str = ""
 
 
 def describe(environment: Environment, snapshot_id: str) -> Snapshot | None:
@@ -67,6 +73,9 @@ def _snapshot(found: dict[str, Any]) -> Snapshot:
         engine_version=found.get("EngineVersion", ""),
         encrypted=found.get("Encrypted", False),
         tags=_tags(found),
+        arn=found.get("DBSnapshotArn", ""),
+        kms_key=found.get("KmsKeyId", ""),
+        copied_from=found.get("SourceDBSnapshotIdentifier", ""),
     )
 
 

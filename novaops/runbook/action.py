@@ -1,5 +1,6 @@
 """What an action is made of: a declared procedure, its prechecks, and the steps its plan is derived from."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,6 +14,8 @@ from novaops.environment import Environment
 # The key of an action's facts under which stands what moves by itself (a cursor, a queue): shown and judged by the
 # prechecks, and different at the run without voiding the plan. Steps must not depend on it.
 MOVING = "now"
+MARKER = re.compile(r"\{(run|by|reason)\}")
+UNTAGGABLE = re.compile(r"[^\w .:/=+@-]+")
 
 
 class Risk(StrEnum):
@@ -49,6 +52,8 @@ class Context:
     facts: Mapping[str, Any] = field(default_factory=dict)
     results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     run_id: int = 0
+    by: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,12 +91,19 @@ class FromStep:
 
 @dataclass(frozen=True)
 class FromRun:
-    """In an effect's parameters: a text with the run's number in place of `{run}`."""
+    """In an effect's parameters: a text with the run's number in place of `{run}`.
+
+    `{by}` and `{reason}` stand for who asked for the run and why, in what AWS allows of a tag.
+    """
 
     text: str
 
     def __str__(self) -> str:
-        return self.text.replace("{run}", "<run>")
+        return self.filled(run="<run>", by="<who>", reason="<why>")
+
+    def filled(self, *, run: str, by: str, reason: str) -> str:
+        """The text with these in place of its markers."""
+        return MARKER.sub(lambda marker: {"run": run, "by": by, "reason": reason}[marker[1]], self.text)
 
 
 def shown(params: Any) -> Any:
@@ -106,8 +118,13 @@ def sendable(params: Any, ctx: "Context") -> Any:
 
 def _known(marker: FromStep | FromRun, ctx: "Context") -> Any:
     if isinstance(marker, FromRun):
-        return marker.text.replace("{run}", str(ctx.run_id))
+        return marker.filled(run=str(ctx.run_id), by=_taggable(ctx.by), reason=_taggable(ctx.reason))
     return ctx.results[marker.step][marker.name]
+
+
+def _taggable(text: str) -> str:
+    """The text in the characters and the length that a tag of AWS may have."""
+    return UNTAGGABLE.sub(" ", text).strip()[:256]
 
 
 def _filled(value: Any, fill: Callable[[Any], Any]) -> Any:

@@ -15,8 +15,12 @@ COLLECTED = (
     "elasticache:DescribeReplicationGroups",
     "elasticloadbalancing:DescribeTargetHealth",
     "logs:FilterLogEvents",
+    "rds:DescribeAccountAttributes",
+    "rds:DescribeDBClusterSnapshots",
     "rds:DescribeDBClusters",
+    "rds:DescribeDBInstanceAutomatedBackups",
     "rds:DescribeDBInstances",
+    "rds:DescribeDBSnapshots",
     "rds:DescribeEvents",
 )
 READING = re.compile(r":(Describe|Get|List|Filter|BatchGet|Lookup|Search|StartQuery)")
@@ -95,9 +99,15 @@ def _databases(environment: Environment) -> list[str]:
     return [_arn(environment, "rds", f"{kind}:{name}") for kind, name in named if name]
 
 
+def _kept(environment: Environment) -> list[str]:
+    """The databases whose backups are watched, Nova's own among them."""
+    kinds = {"instance": "db", "cluster": "cluster"}
+    return [_arn(environment, "rds", f"{kinds[one.kind]}:{one.id}") for one in environment.kept_databases]
+
+
 def _snapshots(environment: Environment) -> list[str]:
-    """The database with the snapshots that runs take of it and restore."""
-    return [*_databases(environment), _arn(environment, "rds", "snapshot:*")]
+    """Those databases with the snapshots that runs take of them and restore."""
+    return [*_kept(environment), *(_arn(environment, "rds", f"{kind}:*") for kind in ("cluster-snapshot", "snapshot"))]
 
 
 def _restored(environment: Environment) -> list[str]:
@@ -110,7 +120,7 @@ def _looked_at(environment: Environment) -> list[str]:
     """The instance and what was restored of it, or any: the members of a cluster have names of their own."""
     if environment.database.kind == "cluster":
         return [_arn(environment, "rds", "db:*")]
-    return [*_databases(environment), _arn(environment, "rds", "db:nova-restored-*")]
+    return [*_kept(environment), _arn(environment, "rds", "db:nova-restored-*")]
 
 
 def _replication_group(environment: Environment) -> list[str]:
@@ -158,11 +168,12 @@ def _rule(pattern: str, arns: Callable[[Environment], list[str]]) -> tuple[re.Pa
 RESOURCES = (
     _rule(r"ecs:(UpdateService|DescribeServices)", _ecs_services),
     _rule(r"ecs:(StopTask|DescribeTasks)", _tasks),
-    _rule(r"rds:(RebootDBInstance|FailoverDBCluster|DescribeDBClusters)", _databases),
-    _rule(r"rds:CreateDBSnapshot", _snapshots),
+    _rule(r"rds:(RebootDBInstance|FailoverDBCluster)", _databases),
+    _rule(r"rds:DescribeDBClusters", _kept),
+    _rule(r"rds:Create(DBSnapshot|DBClusterSnapshot)", _snapshots),
     _rule(r"rds:(RestoreDBInstanceFromDBSnapshot|ModifyDBInstance)", _restored),
     _rule(r"rds:AddTagsToResource", lambda one: [*_snapshots(one), *_restored(one)]),
-    _rule(r"rds:DescribeDBSnapshots", _snapshots),
+    _rule(r"rds:Describe(DBSnapshots|DBClusterSnapshots)", _snapshots),
     _rule(r"rds:DescribeDBInstances", _looked_at),
     _rule(r"elasticache:DescribeReplicationGroups", _replication_group),
     _rule(r"elasticache:TestFailover", lambda one: [*_replication_group(one), *_cache_nodes(one)]),

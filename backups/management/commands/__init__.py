@@ -1,0 +1,1 @@
+"""Commands of backups, one file each."""

@@ -1,0 +1,13 @@
+"""Periodic work of backups. Delivered twice or late it does nothing twice: rows say what is due."""
+
+from celery import shared_task
+
+from backups import collect
+from novaops import environment as declared
+
+
+@shared_task(expires=10)
+def collect_due() -> None:
+    """Read the backups of every environment that is due."""
+    for environment in declared.environments().values():
+        collect.collect(environment)
