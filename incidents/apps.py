@@ -17,4 +17,5 @@ class IncidentsConfig(AppConfig):
         approvals.open_sev1.append(broken_glass.open_sev1)
         overview.incident_strips.append(strip.of)
         commands.open_things.append(strip.commands)
+        commands.open_things.append(strip.alerts)
         receivers.connect()

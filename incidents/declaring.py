@@ -13,7 +13,7 @@ from incidents.evidence import Evidence
 from incidents.guard import Refused, permit
 from incidents.links import link_alert, link_what_is_there
 from incidents.models import ChecklistItem, ChecklistStep, Incident
-from incidents.severity import SEVERITIES
+from incidents.severity import FOR_ALERT, SEVERITIES
 from incidents.steps import STEPS, StepKey, filled
 from incidents.timeline import Kind, append, publish
 from novaops.access.policy import Verb, can
@@ -40,6 +40,14 @@ class Declaration:
     @property
     def dedup_key(self) -> str:
         return self.alert.dedup_key if self.alert else ""
+
+
+def of_alert(alert: Alert, environment: Environment) -> Declaration:
+    """What an alert says by itself."""
+    severity = FOR_ALERT.get(alert.severity, "SEV3")
+    return Declaration(
+        environment=environment, title=alert.title, severity=severity, services=(alert.service,), alert=alert
+    )
 
 
 class Covered(Refused):

@@ -10,7 +10,7 @@ from dashboard import overview
 from dashboard.models import Alert
 from incidents import health
 from incidents.evidence import Evidence, Facts
-from incidents.models import ChecklistStep, Incident, Link, Postmortem, TimelineEntry
+from incidents.models import PROOF, ChecklistStep, Incident, Link, Postmortem, TimelineEntry
 from incidents.steps import StepKey
 from novaops.environment import Environment
 from novaops.runbook.models import Run
@@ -18,19 +18,14 @@ from novaops.runbook.states import RunStatus
 
 # A service without an alert for this long is simply healthy; further back nobody looks.
 LOOK_BACK = timedelta(days=1)
-# The entries that prove something.
-PROOF = Q(kind=TimelineEntry.Kind.MESSAGE) | Q(data__has_any_keys=["report", "snapshot", "no_action"])
+# More pieces prove no better, and nobody reads them.
+MOST_PROOF = 100
 
 
-def load(
-    incident: Incident,
-    environment: Environment,
-    shown: overview.Overview | None = None,
-    entries: list[TimelineEntry] | None = None,
-) -> Facts:
-    """The facts as they stand now; `shown` and `entries` (newest last, with all proof) where the caller has them."""
-    if entries is None:
-        entries = list(incident.timeline.filter(PROOF).select_related("author").order_by("at", "id"))
+def load(incident: Incident, environment: Environment, shown: overview.Overview | None = None) -> Facts:
+    """The facts as they stand now; `shown` where the caller has it."""
+    newest = incident.timeline.filter(PROOF).select_related("author").order_by("-at", "-id")
+    entries = list(newest[:MOST_PROOF])[::-1]
     alerts = _alerts(incident)
     return Facts(
         now=timezone.now(),

@@ -17,6 +17,7 @@ from novaops.access.policy import Verb, can
 from novaops.audit import chain
 from novaops.environment import SERVICE_KINDS
 
+MARKS = ("starred", "pinned")
 CHANNELS = {"slack": "Slack", "status-page": "Status page", "other": "Other"}
 
 
@@ -149,13 +150,13 @@ def set_affected(number: int, services: tuple[str, ...], impact: str, *, by: Use
 
 
 @transaction.atomic
-def star(number: int, entry: int, starred: bool, *, by: User) -> Incident:
-    """Mark a timeline entry as a key moment, or take the mark away."""
+def mark(number: int, entry: int, name: str, on: bool, *, by: User) -> Incident:
+    """Mark a timeline entry as a key moment (`starred`) or keep it on top (`pinned`), or take the mark away."""
     incident, _ = locked(number, by=by, verb=Verb.JOIN)
-    if not TimelineEntry.objects.filter(incident=incident, pk=entry).update(starred=starred):
+    if name not in MARKS or not TimelineEntry.objects.filter(incident=incident, pk=entry).update(**{name: on}):
         raise Refused("That entry does not belong to this incident.")
     publish(incident)
-    _record("incident.star", incident, by, detail={"entry": entry, "starred": starred})
+    _record("incident.star", incident, by, detail={"entry": entry, name: on})
     return incident
 
 

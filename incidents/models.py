@@ -10,12 +10,18 @@ from django.db.models import Q
 from django.urls import reverse
 
 from incidents.measures import Moments
+from incidents.rows import Drill as Drill
+from incidents.rows import Once as Once
+from incidents.rows import Words as Words
 from incidents.severity import SEVERITIES, Severity
 from incidents.steps import STEP, Step
 
 POSTMORTEM_WITHIN = timedelta(hours=48)
 # An entry written this long after what it tells counts as late.
 LATE_AFTER = timedelta(minutes=2)
+# The entries that prove a step, and those that people marked.
+PROOF = Q(kind="message") | Q(data__has_any_keys=["report", "snapshot", "no_action"])
+MARKED = Q(starred=True) | Q(pinned=True)
 
 
 class Incident(models.Model):
@@ -25,6 +31,7 @@ class Incident(models.Model):
         OPEN = "open", "Open"
         RESOLVED = "resolved", "Resolved"
         CLOSED = "closed", "Closed"
+        MERGED = "merged", "Merged"
 
     number = models.PositiveIntegerField(unique=True)
     # Names the incident in exported files, also after its number was used again in another database.
@@ -47,6 +54,11 @@ class Incident(models.Model):
     resolved_at = models.DateTimeField(null=True)
     # When people outside the room were last told something.
     told_at = models.DateTimeField(null=True)
+    # Grows with each change of its title, severity, services, impact and moments; a form names the one it shows.
+    version = models.PositiveIntegerField(default=1)
+    merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="merged")
+    # A rehearsal on the sandbox: marked on every page, and left out of what is learned from incidents.
+    is_drill = models.BooleanField(default=False)
 
     class Meta:
         ordering = ["-number"]
@@ -119,7 +131,9 @@ class ChecklistStep(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     done_at = models.DateTimeField(null=True)
     done_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     evidence = models.JSONField(default=list)
+    # Why it was closed without its evidence, or skipped.
     override_reason = models.TextField(blank=True)
 
     class Meta:
@@ -160,7 +174,7 @@ class ChecklistItem(models.Model):
 
 
 class TimelineEntry(models.Model):
-    """Something that happened, as it was told. A trigger refuses to change or remove it; only its star may change."""
+    """Something that happened, as it was told. A trigger refuses to change or remove it; only its marks may change."""
 
     class Kind(models.TextChoices):
         ALERT = "alert", "Alert"
@@ -184,6 +198,9 @@ class TimelineEntry(models.Model):
     # What makes a second telling of the same thing a repetition; empty where there is none.
     dedup_key = models.CharField(max_length=120, blank=True)
     starred = models.BooleanField(default=False)
+    pinned = models.BooleanField(default=False)
+    # Whether the search has its words already.
+    folded = models.BooleanField(default=False)
 
     class Meta:
         ordering = ["at", "id"]
@@ -192,7 +209,12 @@ class TimelineEntry(models.Model):
                 fields=["incident", "dedup_key"], condition=~Q(dedup_key=""), name="timeline_entry_once"
             )
         ]
-        indexes = [models.Index(fields=["incident", "-at", "-id"], name="timeline_newest")]
+        indexes = [
+            models.Index(fields=["incident", "-at", "-id"], name="timeline_newest"),
+            models.Index(fields=["incident", "-at", "-id"], condition=PROOF, name="timeline_proof"),
+            models.Index(fields=["incident"], condition=MARKED, name="timeline_marked"),
+            models.Index(fields=["id"], condition=Q(folded=False), name="timeline_unfolded"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.at:%H:%M:%S} {self.text}"

@@ -5,15 +5,17 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from dashboard.context_processors import ON_REQUEST
+from incidents.entries import SHOWS
 from incidents.forms import of_step
 from incidents.guard import Refused, where
 from incidents.models import Incident
 from incidents.room import build, find
 from incidents.steps import STEP, StepKey
+from novaops import environment as environments
 from novaops.access.decorators import user_of
 from novaops.runbook import undo
 
@@ -24,6 +26,14 @@ LONGEST_KEY = 80
 def incident_of(number: int) -> Incident:
     """The incident of the address, or 404."""
     return get_object_or_404(find(number))
+
+
+def environment_named(name: str | None) -> environments.Environment:
+    """The environment of that name, the first declared where none is named, or 404."""
+    found = environments.get(name) if name else environments.default()
+    if found is None:
+        raise Http404(f"There is no environment {name!r}.")
+    return found
 
 
 def form_key(request: HttpRequest) -> str:
@@ -54,10 +64,12 @@ def refused(request: HttpRequest, number: int, refusal: Refused, key: str = "") 
 
 def room_context(request: HttpRequest, incident: Incident) -> dict[str, Any]:
     """The context of the room's templates."""
-    room = build(incident, where(incident), user_of(request))
+    before = request.GET.get("before", "")
+    show, edge = request.GET.get("show", ""), int(before) if before.isdecimal() else None
+    room = build(incident, where(incident), user_of(request), show, edge)
     # The bar of the page shows the same snapshot, without reading it again.
     setattr(request, ON_REQUEST, room.shown)
-    return {"incident": incident, "room": room, "typed": {}, "key": uuid.uuid4()}
+    return {"incident": incident, "room": room, "typed": {}, "key": uuid.uuid4(), "shows": SHOWS}
 
 
 def step_context(context: dict[str, Any], key: str) -> dict[str, Any]:

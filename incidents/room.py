@@ -9,17 +9,17 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dashboard import overview
+from incidents import entries
 from incidents import facts as loader
 from incidents.checklist import spent
+from incidents.entries import Shown
 from incidents.evidence import Evidence, Facts, Missing, evidence, missing
-from incidents.models import ChecklistStep, FollowUp, Incident, Role, TimelineEntry
+from incidents.models import ChecklistStep, FollowUp, Incident, Role
 from incidents.steps import STEP, StepKey
 from novaops import live
 from novaops.access.policy import Verb, Verdict, can
 from novaops.environment import Environment
 from novaops.runbook import offers
-
-MOST_ENTRIES = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +55,8 @@ class Room:
     incident: Incident
     environment: Environment
     steps: list[StepView]
-    entries: list[TimelineEntry]
+    timeline: Shown
     shown: overview.Overview
-    older: bool
     roles: list[Role]
     tiles: list[overview.Tile]
     offers: list[offers.Offer]
@@ -87,21 +86,19 @@ def find(number: int) -> QuerySet[Incident]:
     return found.annotate(open_follow_ups=open_work).prefetch_related(Prefetch("steps", steps))
 
 
-def build(incident: Incident, environment: Environment, user: User) -> Room:
-    """The room as this user sees it now."""
+def build(incident: Incident, environment: Environment, user: User, show: str = "", before: int | None = None) -> Room:
+    """The room as this user sees it now; `show` and `before` choose what of the timeline."""
     rev = revision(incident, environment)
     shown = overview.build(environment)
-    entries, older = _entries(incident)
-    facts = loader.load(incident, environment, shown, entries)
+    facts = loader.load(incident, environment, shown)
     can_join, can_command = can(user, Verb.JOIN, environment), can(user, Verb.COMMAND, environment)
     due = incident.next_update_due_at
     return Room(
         incident=incident,
         environment=environment,
         steps=steps(incident, facts),
-        entries=entries[::-1][:MOST_ENTRIES],
+        timeline=entries.page(incident, show, before),
         shown=shown,
-        older=older,
         roles=list(incident.roles.filter(until=None).select_related("user")),
         tiles=[tile for tile in shown.tiles if tile.kind in incident.services],
         offers=suggested(incident, environment, user) if incident.is_open else [],
@@ -112,14 +109,6 @@ def build(incident: Incident, environment: Environment, user: User) -> Room:
         commands=incident.commander == user,
         rev=rev,
     )
-
-
-def _entries(incident: Incident) -> tuple[list[TimelineEntry], bool]:
-    """The newest entries and all that prove something, oldest first; whether there are more."""
-    newest = incident.timeline.order_by("-at", "-id").values("pk")[: MOST_ENTRIES + 1]
-    shown = incident.timeline.filter(Q(pk__in=newest) | loader.PROOF).select_related("author")
-    entries = list(shown.order_by("at", "id"))
-    return entries, len(entries) > MOST_ENTRIES
 
 
 def suggested(incident: Incident, environment: Environment, user: User) -> list[offers.Offer]:

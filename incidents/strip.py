@@ -1,11 +1,14 @@
 """The open incident as every page shows it, under the bar and on the overview; all that are open for the palette."""
 
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 from django.db.models import OuterRef, Subquery
+from django.urls import reverse
 from django.utils import timezone
 
 from dashboard.commands import Command
+from dashboard.models import Alert
 from dashboard.overview import IncidentStrip
 from incidents.models import ChecklistStep, Incident
 from incidents.steps import STEPS
@@ -39,6 +42,13 @@ def commands(environment: Environment) -> Iterator[Command]:
         yield Command(
             title=f"{incident.name} {incident.title}", url=incident.get_absolute_url(), detail=incident.severity
         )
+
+
+def alerts(environment: Environment) -> Iterator[Command]:
+    """Declaring, for each alert that fires."""
+    for alert in Alert.objects.filter(environment=environment.name, cleared_at=None):
+        url = f"{reverse('incidents:new')}?{urlencode({'environment': environment.name, 'alert': alert.pk})}"
+        yield Command(title=f"Declare: {alert.title}", url=url, detail=alert.service, words="incident alert")
 
 
 def _step(position: int | None) -> str:

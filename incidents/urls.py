@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from incidents import postmortem_views, step_views, views
+from incidents import declare_views, postmortem_views, step_views, views
 
 app_name = "incidents"
 urlpatterns = [
     path("", views.index, name="list"),
-    path("new", views.new, name="new"),
+    path("new", declare_views.new, name="new"),
+    path("declare/<int:alert>", declare_views.declare_alert, name="declare_alert"),
     path("<int:number>/", views.room, name="room"),
     path("<int:number>/compose", views.compose, name="compose"),
     path("<int:number>/command", views.command, name="command"),

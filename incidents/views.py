@@ -1,122 +1,43 @@
-"""Pages of incidents: the list, declaring, the room, and what is written there."""
-
-from typing import Any
+"""Pages of incidents: the list, the room, and what is written there."""
 
 from django.contrib.auth.models import User
-from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from dashboard.models import Alert
-from incidents import checklist, commands, declaring
+from incidents import browse, checklist, commands
 from incidents import incident as decide
-from incidents.forms import DeclareForm, FollowUpForm
+from incidents.forms import FollowUpForm, service_choices
 from incidents.guard import Refused, where
 from incidents.models import Incident, Role
-from incidents.pages import form_key, incident_of, room_context, shows_refusal
+from incidents.pages import environment_named, form_key, incident_of, room_context, shows_refusal
 from incidents.room import revision
-from incidents.severity import FOR_ALERT, SEVERITIES
-from novaops import environment as environments
+from incidents.severity import SEVERITIES
 from novaops import live
 from novaops.access.decorators import requires, user_of
 from novaops.access.policy import Verb, can
-
-INCIDENTS_A_PAGE = 25
 
 
 @require_GET
 @requires(Verb.VIEW)
 def index(request: HttpRequest) -> HttpResponse:
     """Incidents, newest first; the filters are in the URL."""
-    asked = {name: request.GET.get(name, "") for name in ("state", "severity", "q")}
-    place = _environment(request.GET.get("environment"))
-    found = Incident.objects.filter(environment=place.name).select_related("commander")
-    if asked["state"] in Incident.State.values:
-        found = found.filter(state=asked["state"])
-    if asked["severity"] in SEVERITIES:
-        found = found.filter(severity=asked["severity"])
-    if asked["q"]:
-        found = found.filter(title__icontains=asked["q"])
-    page = Paginator(found.prefetch_related("steps"), INCIDENTS_A_PAGE).get_page(request.GET.get("page"))
+    asked = {name: request.GET.get(name, "") for name in browse.FILTERS}
+    place = environment_named(request.GET.get("environment"))
+    before = request.GET.get("before", "")
+    page = browse.page(browse.find(place, asked), int(before) if before.isdecimal() else None)
     context = {
-        "page_obj": page,
+        "page": page,
+        "before": before,
         "asked": asked,
         "filtered": any(asked.values()),
         "states": Incident.State.choices,
         "severities": SEVERITIES.values(),
+        "services": service_choices(),
         "can_join": can(user_of(request), Verb.JOIN, place),
     }
     return render(request, "incidents/list.html", context)
-
-
-@require_http_methods(["GET", "POST"])
-@requires(Verb.JOIN)
-def new(request: HttpRequest) -> HttpResponse:
-    """Declare: from the newest firing alert (or `?alert=`), or from what a person saw. What was typed is kept."""
-    if request.method == "GET":
-        place = _environment(request.GET.get("environment"))
-        return _new_page(request, DeclareForm(initial=_proposal(place, request.GET.get("alert", ""))))
-    form = DeclareForm(request.POST)
-    if not form.is_valid():
-        return _new_page(request, form)
-    try:
-        declared = declaring.declare(_declaration(form), by=user_of(request), anyway=form.cleaned_data["anyway"])
-    except declaring.Covered as refusal:
-        return _new_page(request, form, covered=refusal.incident)
-    except Refused as refusal:
-        form.add_error(None, refusal.sentence)
-        return _new_page(request, form)
-    return redirect(declared)
-
-
-def _new_page(request: HttpRequest, form: DeclareForm, covered: Incident | None = None) -> HttpResponse:
-    same_cause = bool(
-        covered
-        and form.is_bound
-        and form.cleaned_data.get("alert")
-        and covered.dedup_key == form.cleaned_data["alert"].dedup_key
-    )
-    open_now = Incident.objects.filter(state=Incident.State.OPEN).select_related("commander")[:5]
-    context = {"form": form, "covered": covered, "same_cause": same_cause, "open_now": open_now}
-    return render(request, "incidents/new.html", context, status=409 if covered else 200)
-
-
-def _proposal(place: environments.Environment, asked: str) -> dict[str, Any]:
-    firing = Alert.objects.filter(environment=place.name, cleared_at=None)
-    alert = firing.filter(pk=asked).first() if asked.isdecimal() else None if asked else firing.first()
-    if alert is None:
-        return {"environment": place.name}
-    return {
-        "environment": place.name,
-        "alert": alert.pk,
-        "title": alert.title,
-        "severity": FOR_ALERT.get(alert.severity, "SEV3"),
-        "services": [alert.service],
-        "impact": "",
-    }
-
-
-def _declaration(form: DeclareForm) -> declaring.Declaration:
-    said = form.cleaned_data
-    return declaring.Declaration(
-        environment=_environment(said["environment"]),
-        title=said["title"],
-        severity=said["severity"],
-        services=tuple(said["services"]),
-        impact=said["impact"],
-        report=said["report"],
-        started_at=said["started_at"],
-        alert=said["alert"],
-    )
-
-
-def _environment(name: str | None) -> environments.Environment:
-    found = environments.get(name) if name else environments.default()
-    if found is None:
-        raise Http404(f"There is no environment {name!r}.")
-    return found
 
 
 @require_GET
@@ -190,8 +111,9 @@ def end_role(request: HttpRequest, number: int, role: int) -> HttpResponse:
 @requires(Verb.JOIN)
 @shows_refusal
 def star(request: HttpRequest, number: int, entry: int) -> HttpResponse:
-    """Mark a timeline entry as a key moment, or no longer."""
-    decide.star(number, entry, request.POST.get("starred") == "on", by=user_of(request))
+    """Mark a timeline entry as a key moment or keep it on top, or no longer."""
+    name = next((name for name in decide.MARKS if name in request.POST), "")
+    decide.mark(number, entry, name, request.POST.get(name) == "on", by=user_of(request))
     return _back(number, f"#entry-{entry}")
 
 

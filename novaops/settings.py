@@ -236,6 +236,7 @@ CELERY_BEAT_SCHEDULE = {
     "tell-watchman": {"task": "dashboard.tasks.tell_watchman", "schedule": 60.0, "options": {"expires": 30}},
     "collect-backups": {"task": "backups.tasks.collect_due", "schedule": 2.0, "options": {"expires": 4}},
     "publish-head": {"task": "novaops.runbook.tasks.publish_head", "schedule": 3600.0, "options": {"expires": 600}},
+    "fold-words": {"task": "incidents.tasks.fold_words", "schedule": 10.0, "options": {"expires": 10}},
     "keep-samples": {"task": "dashboard.tasks.keep_samples", "schedule": 3600.0, "options": {"expires": 600}},
 }
 

@@ -20,9 +20,10 @@ def main(names: list[str]) -> None:
         django.setup()
         call_command("migrate", verbosity=0)
         call_command("collectstatic", verbosity=0, interactive=False)
-        from tests.bench import audit, click, overview
+        from tests.bench import audit, click, incidents, overview
 
         measurements = {"click": lambda: click.figures(nova), "audit": audit.figures, "overview": overview.figures}
+        measurements["incidents"] = incidents.figures
         for name in names or measurements:
             for line in measurements[name]():
                 sys.stdout.write(f"{line}\n")

@@ -29,22 +29,22 @@ def figures() -> Iterator[str]:
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     ids = _fill(now)
     yield f"samples: {Sample.objects.count():,} of {len(ids)} series over {DAYS} days"
-    yield _line("a round's write of 60 series", lambda: _write(ids, now), times=100)
-    yield _line("sparklines of the four tiles", lambda: samples.sparklines(ids[:4], now), times=100)
-    yield _line("one series, 24 h", lambda: samples.window(ids[:1], now - timedelta(hours=24)), times=100)
-    yield _line("rolling up the last hours", lambda: samples.roll_up(now), times=3)
+    yield line("a round's write of 60 series", lambda: _write(ids, now), times=100)
+    yield line("sparklines of the four tiles", lambda: samples.sparklines(ids[:4], now), times=100)
+    yield line("one series, 24 h", lambda: samples.window(ids[:1], now - timedelta(hours=24)), times=100)
+    yield line("rolling up the last hours", lambda: samples.roll_up(now), times=3)
     client = _signed_in()
     client.get("/")
     with CaptureQueriesContext(connection) as queries:
         client.get("/")
     yield f"overview: {len(queries)} queries"
-    yield _line("overview, whole page", lambda: _get(client, "/"), times=REQUESTS)
-    yield _line("service page", lambda: _get(client, "/services/api/"), times=REQUESTS)
-    yield _line("poll, something changed", lambda: _changed_poll(client), times=REQUESTS)
-    yield _line("poll, nothing changed", lambda: _unchanged_poll(client), times=REQUESTS)
+    yield line("overview, whole page", lambda: _get(client, "/"), times=REQUESTS)
+    yield line("service page", lambda: _get(client, "/services/api/"), times=REQUESTS)
+    yield line("poll, something changed", lambda: _changed_poll(client), times=REQUESTS)
+    yield line("poll, nothing changed", lambda: _unchanged_poll(client), times=REQUESTS)
 
 
-def _line(name: str, call: Callable[[], object], *, times: int) -> str:
+def line(name: str, call: Callable[[], object], *, times: int) -> str:
     call()
     took, of_cpu = [], []
     for _ in range(times):

@@ -87,8 +87,7 @@ def test_from_alert_to_post_mortem(
     expect(page.locator("#verdict").get_by_text("Critical", exact=True)).to_be_visible(timeout=SOON_MS)
     assert axe(page) == []
 
-    page.get_by_role("link", name="Declare an incident").click()
-    page.get_by_role("button", name="Declare").click()
+    page.get_by_role("button", name="Declare: High CPU").click()
     page.wait_for_url("**/incidents/1/")
     room = page.url
     act(page)

@@ -198,7 +198,7 @@ def test_a_star_comes_and_goes(declare: Declare, responder: User) -> None:
     decide.note(number, "A key moment", by=responder)
     entry = TimelineEntry.objects.get(text="A key moment")
     for starred in (True, False):
-        decide.star(number, entry.pk, starred, by=responder)
+        decide.mark(number, entry.pk, "starred", starred, by=responder)
         entry.refresh_from_db()
         assert entry.starred is starred
 

@@ -1,0 +1,51 @@
+"""The timeline as the room shows it: the newest first, filtered, page by page, with what is pinned above it."""
+
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from incidents.models import Incident, TimelineEntry
+
+ENTRIES_A_PAGE = 50
+Kind = TimelineEntry.Kind
+# What the address may ask for, with its word.
+SHOWS: dict[str, tuple[str, Q]] = {
+    "": ("Everything", Q()),
+    "key": ("Key moments", Q(starred=True)),
+    "people": ("People", Q(author__isnull=False)),
+    "notes": ("Notes", Q(kind=Kind.NOTE)),
+    "messages": ("Messages", Q(kind=Kind.MESSAGE)),
+    "alerts": ("Alerts", Q(kind=Kind.ALERT)),
+    "runs": ("Runs", Q(kind__in=[Kind.RUN, Kind.DEPLOYMENT])),
+    "decisions": ("Decisions", Q(kind__in=[Kind.STEP, Kind.STATE, Kind.ROLE, Kind.SEVERITY])),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """A page of the timeline; `older` is the entry that the next page begins before, None on the last one."""
+
+    entries: list[TimelineEntry]
+    pinned: list[TimelineEntry]
+    older: int | None
+    show: str
+    before: int | None
+
+
+def page(incident: Incident, show: str = "", before: int | None = None, limit: int = ENTRIES_A_PAGE) -> Shown:
+    """The entries told before that one, or the newest; an unknown filter is none."""
+    show = show if show in SHOWS else ""
+    rows = incident.timeline.filter(SHOWS[show][1]).select_related("author")
+    edge = incident.timeline.filter(pk=before).values_list("at", flat=True).first() if before else None
+    if edge:
+        rows = rows.filter(at__lte=edge).exclude(at=edge, pk__gte=before)
+    found = list(rows.order_by("-at", "-id")[: limit + 1])
+    more = len(found) > limit
+    found = found[:limit]
+    return Shown(
+        entries=found,
+        pinned=list(incident.timeline.filter(pinned=True).select_related("author").order_by("at", "id")),
+        older=found[-1].pk if more else None,
+        show=show,
+        before=before if edge else None,
+    )
