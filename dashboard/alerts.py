@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from dashboard.models import Alert, AlertState
+from dashboard import witnesses
+from dashboard.models import Alert, AlertState, Witness
 from dashboard.samples import Key, Value
 from dashboard.services.base import Rule
-from dashboard.signals import alert_cleared, alert_fired
+from dashboard.signals import alert_fired
+from dashboard.witnesses import dedup_key as named
 
 # Samples further apart than this many steps have a gap between them; one lost sample is none.
 GAP_STEPS = 2.5
@@ -92,14 +94,13 @@ def _length_s(since: datetime, newest: Value, timing: Timing) -> float:
 
 def dedup_key(environment: str, key: Key, rule: str) -> str:
     """What makes two firings the same alert."""
-    return ":".join((environment, key.service, rule, key.resource))
+    return named(environment, key.service, rule, key.resource)
 
 
 def update(environment: str, watched: Iterable[Watched], now: datetime) -> None:
     """Bring the environment's alerts in step with its samples. Must run inside the transaction that wrote them."""
-    firing = {
-        alert.dedup_key: alert for alert in Alert.objects.filter(environment=environment, state=AlertState.FIRING)
-    }
+    witnesses.hold(environment)
+    firing = {alert.dedup_key: alert for alert in _own(environment)}
     for one in watched:
         name = dedup_key(environment, one.key, one.rule.key)
         alert = firing.pop(name, None)
@@ -113,27 +114,29 @@ def update(environment: str, watched: Iterable[Watched], now: datetime) -> None:
         _clear(alert, now)
 
 
+def _own(environment: str) -> list[Alert]:
+    """The firing alerts that our own rules are witnesses of; what only others tell of is theirs to end."""
+    firing = Alert.objects.filter(environment=environment, state=AlertState.FIRING).prefetch_related("witnesses")
+    return [alert for alert in firing if _is_own(alert)]
+
+
+def _is_own(alert: Alert) -> bool:
+    told = [(one.source, one.ended_at) for one in alert.witnesses.all()]
+    return not told or (Witness.Source.RULE, None) in told
+
+
 def _fire(environment: str, one: Watched, judged: Judged, name: str, now: datetime) -> None:
-    value = judged.value or 0.0
-    alert, new = Alert.objects.get_or_create(
-        dedup_key=name,
-        state=AlertState.FIRING,
-        defaults={
-            "environment": environment,
-            "service": one.key.service,
-            "rule": one.rule.key,
-            "resource": one.key.resource,
-            "title": one.rule.title,
-            "severity": one.rule.severity,
-            "source": "NovaOps",
-            "sentence": sentence(one, value),
-            "value": value,
-            "threshold": one.rule.threshold,
-            "started_at": judged.since or now,
-            "fired_at": now,
-        },
-    )
-    if new:
+    value, since = judged.value or 0.0, judged.since or now
+    said = sentence(one, value)
+    alert = witnesses.firing(environment, one.rule.key, one.key.resource)
+    joined = alert is not None
+    alert = alert or Alert(environment=environment, rule=one.rule.key, started_at=since, fired_at=now, source="NovaOps")
+    alert.service, alert.resource, alert.dedup_key = one.key.service, one.key.resource, name
+    alert.title, alert.severity, alert.sentence = one.rule.title, one.rule.severity, said
+    alert.value, alert.threshold = value, one.rule.threshold
+    alert.save()
+    witnesses.witness(alert, Witness.Source.RULE, one.rule.key, said, since)
+    if not joined:
         alert_fired.send(sender=Alert, alert=alert)
 
 
@@ -146,9 +149,7 @@ def _carry_on(alert: Alert, one: Watched, judged: Judged, now: datetime) -> None
 
 
 def _clear(alert: Alert, now: datetime) -> None:
-    alert.state, alert.cleared_at = AlertState.CLEARED, now
-    alert.save(update_fields=["state", "cleared_at"])
-    alert_cleared.send(sender=Alert, alert=alert)
+    witnesses.end(alert, Witness.Source.RULE, alert.rule, now)
 
 
 def sentence(one: Watched, value: float) -> str:

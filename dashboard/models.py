@@ -160,7 +160,10 @@ class AlertState(models.TextChoices):
 
 
 class Alert(models.Model):
-    """One firing of a rule: the condition began at `started_at` and had lasted long enough at `fired_at`."""
+    """One firing of a rule, or of an alarm outside that has no rule of ours.
+
+    The condition began at `started_at` and had lasted long enough at `fired_at`.
+    """
 
     environment = models.CharField(max_length=40)
     service = models.CharField(max_length=20)
@@ -171,8 +174,9 @@ class Alert(models.Model):
     state = models.CharField(max_length=7, choices=AlertState, default=AlertState.FIRING)
     source = models.CharField(max_length=60)
     sentence = models.TextField()
-    value = models.FloatField()
-    threshold = models.FloatField()
+    # Empty where it is known from outside only.
+    value = models.FloatField(null=True)
+    threshold = models.FloatField(null=True)
     dedup_key = models.CharField(max_length=255)
     started_at = models.DateTimeField()
     fired_at = models.DateTimeField()
@@ -192,3 +196,34 @@ class Alert(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("dashboard:service", args=[self.service])
+
+
+class Witness(models.Model):
+    """Who tells of an alert: our own rule or somebody outside, since when, and until when."""
+
+    class Source(models.TextChoices):
+        """Which kind of witness; `name` is the rule's key, the alarm's name, the incident's id, the sender's word."""
+
+        RULE = "rule", "NovaOps"
+        CLOUDWATCH = "cloudwatch", "CloudWatch"
+        PAGERDUTY = "pagerduty", "PagerDuty"
+        SENDER = "sender", "Webhook"
+
+    alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="witnesses")
+    source = models.CharField(max_length=10, choices=Source)
+    name = models.CharField(max_length=255)
+    sentence = models.CharField(max_length=600)
+    url = models.CharField(max_length=400, blank=True, default="")
+    since = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["since", "id"]
+        constraints = [models.UniqueConstraint(fields=["alert", "source", "name"], name="witness_once")]
+
+    def __str__(self) -> str:
+        return f"{self.get_source_display()}: {self.name}"
+
+
+# Django finds an app's models here only.
+from dashboard.hooks.models import Delivery, Subscription  # noqa: E402, F401

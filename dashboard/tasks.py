@@ -8,6 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from dashboard import collect, partitions, pulses, samples, vitals
+from dashboard.hooks import inbox
 from dashboard.models import Round
 from novaops import environment as declared
 
@@ -27,6 +28,18 @@ def collect_environment(name: str) -> None:
     environment = declared.get(name)
     if environment:
         collect.collect(environment)
+
+
+@shared_task(expires=5)
+def read_inbox() -> None:
+    """Read what outside systems told since the last time."""
+    inbox.read_waiting()
+
+
+@shared_task
+def keep_deliveries() -> None:
+    """Drop deliveries that are older than is kept."""
+    inbox.forget_old()
 
 
 @shared_task

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from dashboard import commands, health, views, vital_views
+from dashboard.hooks.views import receive
 
 app_name = "dashboard"
 urlpatterns = [
@@ -14,5 +15,6 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("vitals/", vital_views.page, name="vitals"),
     path("metrics", vital_views.metrics, name="metrics"),
+    path("hooks/<slug:source>", receive, name="hook"),
     path("csp-report", health.csp_report, name="csp-report"),
 ]

@@ -46,3 +46,11 @@ def env_secret(name: str, *, minimum_length: int = 32) -> str:
     if len(value) < minimum_length:
         raise ImproperlyConfigured(f"{name} is shorter than {minimum_length} characters.")
     return value
+
+
+def live_secrets(name: str, *, minimum_length: int = 16) -> tuple[bytes, ...]:
+    """The one or two secrets of a variable, comma-separated: the second while one replaces the other. Empty: unset."""
+    found = env_list(name)
+    if len(found) > 2 or any(len(secret) < minimum_length for secret in found):
+        raise ImproperlyConfigured(f"{name} must hold one or two secrets of at least {minimum_length} characters.")
+    return tuple(secret.encode() for secret in found)

@@ -25,6 +25,7 @@ Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,79}$")]
 ServiceKind = Literal["api", "database", "cache", "events"]
 VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
+TopicArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[\w-]*:sns:[a-z0-9-]+:\d{12}:[\w-]+$")]
 SERVICE_KINDS: tuple[ServiceKind, ...] = ("api", "database", "cache", "events")
 
 
@@ -195,6 +196,25 @@ class Backups(Declared):
     also: tuple[KeptDatabase, ...] = ()
 
 
+class Hooks(Declared):
+    """Who else may tell NovaOps of trouble: SNS topics, the queue behind them, PagerDuty, programs of your own.
+
+    `pagerduty_env` and the values of `senders` name environment variables with one or two secrets each.
+    """
+
+    topics: tuple[TopicArn, ...] = ()
+    queue_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")] | None = None
+    pagerduty_env: EnvName | None = None
+    senders: dict[Slug, EnvName] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> "Hooks":
+        taken = sorted(self.senders.keys() & {"sns", "pagerduty"})
+        if taken:
+            raise ValueError(f"a sender cannot be called {taken[0]}: that address is taken")
+        return self
+
+
 class RuleChange(Declared):
     """What an environment changes of a rule's defaults."""
 
@@ -225,7 +245,8 @@ class Environment(Declared):
     contacts: Contacts
     postmortems: Postmortems = Postmortems()
     backups: Backups = Backups()
-    alarms: tuple[Name, ...] = ()
+    alarms: dict[Name, Slug] = Field(default_factory=dict)
+    hooks: Hooks = Hooks()
     rules: dict[Slug, RuleChange] = Field(default_factory=dict)
 
     def __hash__(self) -> int:

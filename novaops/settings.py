@@ -20,6 +20,10 @@ CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
 NOVA_TOML = Path(env_str("NOVAOPS_NOVA_TOML", str(BASE_DIR / "nova.toml")))
 SANDBOX_URL = env_str("NOVAOPS_SANDBOX_URL", "")
 POSTMORTEM_ROOT = Path(env_str("NOVAOPS_POSTMORTEM_ROOT", str(BASE_DIR)))
+# Instead of AWS, who has the certificates that SNS signs with: of a sandbox only.
+SNS_CERTIFICATES = env_str("NOVAOPS_SNS_CERTIFICATES", "") if SANDBOX_URL else ""
+# So many verified deliveries a minute each web process takes from one source before it asks for patience.
+HOOKS_A_MINUTE = env_int("NOVAOPS_HOOKS_A_MINUTE", 60000, minimum=1)
 # The sandbox runs on plain HTTP on the loopback address; everywhere else only HTTPS is spoken.
 HTTPS = not SANDBOX_URL
 
@@ -235,6 +239,8 @@ CELERY_BEAT_SCHEDULE = {
     },
     "tell-watchman": {"task": "dashboard.tasks.tell_watchman", "schedule": 60.0, "options": {"expires": 30}},
     "collect-backups": {"task": "backups.tasks.collect_due", "schedule": 2.0, "options": {"expires": 4}},
+    "read-inbox": {"task": "dashboard.tasks.read_inbox", "schedule": 1.0, "options": {"expires": 2}},
+    "keep-deliveries": {"task": "dashboard.tasks.keep_deliveries", "schedule": 3600.0, "options": {"expires": 600}},
     "publish-head": {"task": "novaops.runbook.tasks.publish_head", "schedule": 3600.0, "options": {"expires": 600}},
     "fold-words": {"task": "incidents.tasks.fold_words", "schedule": 10.0, "options": {"expires": 10}},
     "keep-samples": {"task": "dashboard.tasks.keep_samples", "schedule": 3600.0, "options": {"expires": 600}},

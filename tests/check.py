@@ -23,6 +23,7 @@ PRODUCTION = {
     "NOVA_RPC_URL": "https://rpc.example.com",
     "NOVA_RPC_BACKUP_URL": "https://rpc-backup.example.com",
     "NOVA_STATUS_PAGE_URL": "https://status.example.com",
+    "NOVA_ALARM_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/nova-alarms",
 }
 FROM_A_SHELL = ("NOVAOPS_", "NOVA_", "AWS_", "SLACK_", "PAGERDUTY_", "STATUSPAGE_", "DATABASE_URL", "REDIS_URL")
 

@@ -9,7 +9,7 @@ from incidents.measures import duration
 from incidents.postmortem import impact, response
 from incidents.postmortem.escape import inline, link, table, yaml_string
 from incidents.postmortem.markers import Part, front, generated, human
-from incidents.postmortem.story import Line, Story
+from incidents.postmortem.story import AlertFact, Line, Story
 
 LIFE = (
     ("started", "started_at"),
@@ -115,13 +115,20 @@ def _detection(story: Story) -> str:
             stamp(alert.fired_at),
             inline(alert.title),
             inline(alert.service),
-            f"{impact.number(alert.value)} against {impact.number(alert.threshold)}",
+            _value(alert),
             duration((alert.cleared_at - alert.fired_at).total_seconds()) if alert.cleared_at else "not cleared",
         ]
         for alert in story.alerts
     ]
     alerts = table(["Fired (UTC)", "Alert", "Service", "Value", "Firing for"], rows)
     return f"{seen}; {condition}. {detect.name}: {detect.text}.\n\n{alerts}"
+
+
+def _value(alert: AlertFact) -> str:
+    """What was measured; an alert that only others told of has no value."""
+    if alert.value is None or alert.threshold is None:
+        return "not measured here"
+    return f"{impact.number(alert.value)} against {impact.number(alert.threshold)}"
 
 
 def _timeline(story: Story) -> str:

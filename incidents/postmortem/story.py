@@ -15,8 +15,8 @@ class AlertFact:
     started_at: datetime
     fired_at: datetime
     cleared_at: datetime | None
-    value: float
-    threshold: float
+    value: float | None
+    threshold: float | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,11 +36,11 @@ def headers(get_response: Handler) -> Handler:
 def storable(get_response: Handler) -> Handler:
     """Answer 400 to a query or form with a NUL character, which nobody types and PostgreSQL's text cannot hold.
 
-    The API answers for itself, with the name of the field.
+    The API answers for itself, with the name of the field; a webhook's body is nobody's form, and read raw.
     """
 
     def handle(request: HttpRequest) -> HttpResponse:
-        fields = () if request.path.startswith("/api/") else (request.GET, request.POST)
+        fields = () if request.path.startswith(("/api/", "/hooks/")) else (request.GET, request.POST)
         if any("\x00" in value for field in fields for _, values in field.lists() for value in values):
             raise BadRequest("A NUL character was sent.")
         return get_response(request)

@@ -14,6 +14,12 @@ CONTROL_PREFIX = "/_sandbox"
 RPC_PREFIX = "/rpc/primary"
 RPC_BACKUP_PREFIX = "/rpc/backup"
 SINKS_PREFIX = "/sinks"
+CERTIFICATES_PREFIX = "/certificates"
+ACCOUNT = "123456789012"
+# The topic and the queue that CloudWatch's alarms go through.
+ALARMS = "nova-alarms"
+# Known to everybody, as everything of a sandbox: what signs webhooks to it.
+HOOK_SECRET = "sandbox-hooks-only-2026"  # noqa: S105
 
 
 def is_free(port: int) -> bool:
@@ -81,6 +87,10 @@ def outside(port: int) -> dict[str, str]:
         "NOVA_RPC_URL": base + RPC_PREFIX,
         "NOVA_RPC_BACKUP_URL": base + RPC_BACKUP_PREFIX,
         "NOVA_STATUS_PAGE_URL": base + SINKS_PREFIX + "/status",
+        "NOVA_ALARM_QUEUE_URL": f"{base}/{ACCOUNT}/{ALARMS}",
+        "NOVAOPS_SNS_CERTIFICATES": base + CERTIFICATES_PREFIX,
+        "PAGERDUTY_WEBHOOK_SECRETS": HOOK_SECRET,
+        "SYNTHETICS_SECRETS": HOOK_SECRET,
         "SLACK_API_URL": base + SINKS_PREFIX + "/slack/api/",
         "PAGERDUTY_API_URL": base + SINKS_PREFIX + "/pagerduty",
         "STATUSPAGE_API_URL": base + SINKS_PREFIX + "/statuspage/v1",

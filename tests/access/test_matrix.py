@@ -11,7 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from novaops.access.policy import ROLES, Verb
 
 # What needs no role: signing in and out, machines that carry their own proof, and reports of browsers.
-OPEN = ("accounts/", "api/", "healthz", "readyz", "csp-report")
+OPEN = ("accounts/", "api/", "healthz", "readyz", "csp-report", "hooks/")
 # A machine shows its token there; what begins with the same letters is not meant.
 SHOWS_A_TOKEN = "metrics"
 SAMPLES = {"int": "1", "slug": "restart-api", "uuid": "4f0c1c5e-6d3a-4b7e-9a52-0d6f1b2c3d4e", "str": "api"}
