@@ -6,10 +6,11 @@ from typing import Any
 
 from django import forms
 
-from dashboard import replay, rollouts, rpcs
+from dashboard import replay, rpcs
 from dashboard.task_definitions import variables
 from dashboard.templatetags.nova import duration
 from novaops.cloud import ecs, nova_db, stellar_rpc, task_definitions
+from novaops.runbook import rollouts
 from novaops.runbook.action import (
     MOVING,
     Action,

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from dashboard import rollouts
 from novaops.environment import Environment
+from novaops.runbook import rollouts
 from novaops.runbook.action import Action, AnyStep, Change, Context, Precheck, Risk
 from novaops.runbook.registry import register
 

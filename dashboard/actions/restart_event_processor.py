@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from dashboard import rollouts
+from novaops.runbook import rollouts
 from novaops.runbook.action import Action, AnyStep, Change, Context, Precheck, Risk
 from novaops.runbook.registry import register
 

@@ -5,12 +5,12 @@ from typing import Any
 
 from django import forms
 
-from dashboard import rollouts
 from dashboard.task_definitions import differences, is_mutable
 from novaops.cloud import ecs, task_definitions
 from novaops.cloud.errors import Refused
 from novaops.cloud.task_definitions import Definition
 from novaops.environment import Environment
+from novaops.runbook import rollouts
 from novaops.runbook.action import Action, AnyStep, Change, Context, Inverse, Precheck, Risk
 from novaops.runbook.registry import register
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from django import forms
 
-from dashboard import rollouts
 from novaops.cloud import autoscaling, ecs
 from novaops.environment import EcsService, Environment
+from novaops.runbook import rollouts
 from novaops.runbook.action import (
     Action,
     AnyStep,

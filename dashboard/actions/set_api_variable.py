@@ -6,10 +6,10 @@ from typing import Any
 from django import forms
 from django.core.validators import RegexValidator
 
-from dashboard import rollouts
 from dashboard.task_definitions import ABSENT, looks_secret, secret_names, shown, variables
 from novaops.cloud import task_definitions
 from novaops.environment import Environment
+from novaops.runbook import rollouts
 from novaops.runbook.action import Action, AnyStep, Change, Context, FromStep, Inverse, Precheck, Risk
 from novaops.runbook.registry import register
 

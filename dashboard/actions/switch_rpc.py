@@ -6,10 +6,11 @@ from typing import Any
 
 from django import forms
 
-from dashboard import rollouts, rpcs
+from dashboard import rpcs
 from novaops.cloud import nova_db, stellar_rpc, task_definitions
 from novaops.cloud.errors import OutsideError
 from novaops.environment import Environment
+from novaops.runbook import rollouts
 from novaops.runbook.action import (
     Action,
     AnyStep,

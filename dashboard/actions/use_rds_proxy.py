@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from dashboard import rollouts
 from dashboard.task_definitions import looks_secret, secret_names, shown, variables
 from novaops.cloud import rds, task_definitions
 from novaops.environment import Environment
+from novaops.runbook import rollouts
 from novaops.runbook.action import Action, AnyStep, Change, Context, FromStep, Inverse, Precheck, Risk
 from novaops.runbook.registry import register
 

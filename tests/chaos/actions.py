@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from dashboard import rollouts
 from dashboard.actions.restart_api import RestartApi
 from dashboard.actions.scale_api import ScaleApi
 from novaops.cloud import aws, ecs
 from novaops.cloud.errors import Refused
 from novaops.environment import Environment
+from novaops.runbook import rollouts
 from novaops.runbook.action import (
     Action,
     AnyStep,
