@@ -4,6 +4,14 @@ from django.apps import AppConfig
 
 
 class BackupsConfig(AppConfig):
-    """Registers the backups app."""
+    """Registers the backups app and listens to runs."""
 
     name = "backups"
+
+    def ready(self) -> None:
+        """Keep the records of restores."""
+        from backups import restore_records
+        from novaops.runbook.signals import run_changed, run_finished
+
+        run_changed.connect(restore_records.on_run_changed, dispatch_uid="backups.run_changed")
+        run_finished.connect(restore_records.on_run_changed, dispatch_uid="backups.run_finished")

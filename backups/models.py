@@ -3,6 +3,8 @@
 from django.db import models
 from django.urls import reverse
 
+from backups.restore_models import Restore as Restore
+
 
 class Database(models.Model):
     """A database whose backups are watched, as RDS last told.

@@ -10,8 +10,9 @@ from datetime import date
 
 from novaops.runbook.action import FromRun
 
-RUN_TAG = "novaops:run"
+RUN_TAG, ENVIRONMENT_TAG = "novaops:run", "novaops:environment"
 PRE_DEPLOY, RESTORED = "pre-deploy", "nova-restored"
+RESTORED_NAME = re.compile(rf"{RESTORED}-\d{{4}}-\d\d-\d\d-\d+")
 
 
 # The name of a cluster's snapshot has 63 characters at most: so many are left beside a prefix, a date and a run.

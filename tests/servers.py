@@ -121,6 +121,7 @@ class Nova:
             )
         )
         os.environ["NOVA_DATABASE_URL"] = self.postgresql.dsn("nova", "nova")
+        os.environ["NOVA_RESTORED_DATABASE_URL"] = self.postgresql.dsn("{instance}", "nova")
         os.environ["NOVA_REDIS_URL"] = self.redis.url()
         os.environ["NOVAOPS_POSTMORTEM_ROOT"] = str(postmortems)
         os.environ["NOVAOPS_STATIC_ROOT"] = str(self.directory / "static")
@@ -130,7 +131,7 @@ class Nova:
             return
         self.postgresql.start()
         self.postgresql.wait_ready()
-        self.postgresql.ensure_database("nova", "nova")
+        self.postgresql.ensure_database("nova", "nova", may_create_databases=True)
 
     def start_redis(self) -> None:
         if not self.redis.child.alive:

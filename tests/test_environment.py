@@ -109,9 +109,9 @@ def test_values_cannot_be_changed_after_reading() -> None:
 
 
 def test_a_secret_is_read_from_the_variable_it_names_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NOVA_DATABASE_URL", "postgres://nova:secret@db/nova")
+    monkeypatch.setenv("NOVA_DATABASE_URL", "postgres://nova:hunter2@db/nova")
     assert default().database.dsn.endswith("@db/nova")
-    assert "secret" not in repr(default())
+    assert "hunter2" not in repr(default())
 
 
 def test_the_example_is_what_an_environment_accepts() -> None:

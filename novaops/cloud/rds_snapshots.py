@@ -1,4 +1,4 @@
-"""RDS snapshots of an instance and what a restore from one takes: described, created, restored (FACTS B3, B4)."""
+"""RDS snapshots of an instance, described and created, and the settings of an instance (FACTS B3, B4)."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,8 +9,6 @@ from novaops.cloud.errors import Refused
 from novaops.environment import Environment
 
 CREATE = aws.Operation("rds:CreateDBSnapshot")
-RESTORE = aws.Operation("rds:RestoreDBInstanceFromDBSnapshot")
-MODIFY = aws.Operation("rds:ModifyDBInstance")
 ABSENT = frozenset({"DBSnapshotNotFound", "DBInstanceNotFound", "DBSnapshotNotFoundFault", "DBInstanceNotFoundFault"})
 
 

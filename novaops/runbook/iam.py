@@ -27,8 +27,12 @@ READING = re.compile(r":(Describe|Get|List|Filter|BatchGet|Lookup|Search|StartQu
 # A service's prefix in IAM where it is not that of its API.
 PREFIXES = {"elbv2": "elasticloadbalancing", "elb": "elasticloadbalancing"}
 EVERYTHING = ("*",)
-# iam:PassRole hands a task its roles: to ECS only.
-PASSED_TO_ECS = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+# iam:PassRole hands a task its roles, and a restored instance those of its monitoring and its features.
+PASSED_TO = {
+    "StringEquals": {
+        "iam:PassedToService": ["ecs-tasks.amazonaws.com", "monitoring.rds.amazonaws.com", "rds.amazonaws.com"]
+    }
+}
 
 
 def permission(operation: str) -> str:
@@ -60,7 +64,7 @@ def policy(environment: Environment, permissions: Iterable[str]) -> dict[str, An
 
 def _statement(number: int, allowed: list[str], resources: tuple[str, ...]) -> dict[str, Any]:
     shared = {"Sid": f"NovaOps{number}", "Effect": "Allow", "Action": allowed, "Resource": list(resources)}
-    return {**shared, "Condition": PASSED_TO_ECS} if allowed == ["iam:PassRole"] else shared
+    return {**shared, "Condition": PASSED_TO} if allowed == ["iam:PassRole"] else shared
 
 
 def _declared(environment: Environment) -> Iterator[str]:
@@ -116,11 +120,19 @@ def _restored(environment: Environment) -> list[str]:
     return [_arn(environment, "rds", resource) for resource in named]
 
 
+def _restored_from(environment: Environment) -> list[str]:
+    """The instances that runs make, and the one whose past they are made of."""
+    return [*_databases(environment), *_restored(environment)]
+
+
+def _changed_later(environment: Environment) -> list[str]:
+    """The instances that runs made."""
+    return [_arn(environment, "rds", "db:nova-restored-*")]
+
+
 def _looked_at(environment: Environment) -> list[str]:
-    """The instance and what was restored of it, or any: the members of a cluster have names of their own."""
-    if environment.database.kind == "cluster":
-        return [_arn(environment, "rds", "db:*")]
-    return [*_kept(environment), _arn(environment, "rds", "db:nova-restored-*")]
+    """Every instance: those that runs made are found by listing, and the members of a cluster have names of theirs."""
+    return [*_kept(environment), _arn(environment, "rds", "db:*")]
 
 
 def _replication_group(environment: Environment) -> list[str]:
@@ -172,6 +184,8 @@ RESOURCES = (
     _rule(r"rds:DescribeDBClusters", _kept),
     _rule(r"rds:Create(DBSnapshot|DBClusterSnapshot)", _snapshots),
     _rule(r"rds:(RestoreDBInstanceFromDBSnapshot|ModifyDBInstance)", _restored),
+    _rule(r"rds:RestoreDBInstanceToPointInTime", _restored_from),
+    _rule(r"rds:(DeleteDBInstance|AddRoleToDBInstance)", _changed_later),
     _rule(r"rds:AddTagsToResource", lambda one: [*_snapshots(one), *_restored(one)]),
     _rule(r"rds:Describe(DBSnapshots|DBClusterSnapshots)", _snapshots),
     _rule(r"rds:DescribeDBInstances", _looked_at),

@@ -10,6 +10,7 @@ import redis
 
 from novaops.sandbox.aws import elasticache, rds
 from novaops.sandbox.aws.elasticache_model import MEMORY_GIB
+from novaops.sandbox.databases import databases, forget
 
 TIMEOUT_S = 1
 SEEDED_NODE_TYPE = "cache.t4g.small"
@@ -32,6 +33,7 @@ class Consequences:
 
     def attach(self) -> None:
         """Listen to the simulated RDS and ElastiCache. Once per process."""
+        databases.attach(self.add)
         rds.on_restart.append(self._database_restarted)
         elasticache.on_failover.append(self._cache_failed_over)
         elasticache.on_parameter.append(self._cache_parameter)
@@ -40,7 +42,7 @@ class Consequences:
     def start_over(self) -> None:
         """Nothing has happened, and Redis gets its first settings again."""
         with self._lock:
-            self._moments.clear()
+            self._moments = [forget]
             self._settings = dict(self._originals)
 
     def forget_moments(self) -> None:

@@ -77,6 +77,7 @@ class Demo:
                 url=self.url,
             ),
             "NOVA_DATABASE_URL": self.nova_database.dsn("nova", "nova"),
+            "NOVA_RESTORED_DATABASE_URL": self.nova_database.dsn("{instance}", "nova"),
             "NOVA_REDIS_URL": self.nova_redis.url(),
             "NOVAOPS_STATIC_ROOT": str(self.place.path("static")),
             "NOVAOPS_POSTMORTEM_ROOT": os.environ.get("NOVAOPS_POSTMORTEM_ROOT") or str(self.place.path("nova")),
@@ -119,7 +120,7 @@ class Demo:
             server.wait_ready()
         if self.own_database in servers:
             self.own_database.ensure_database("novaops", "novaops")
-        self.nova_database.ensure_database("nova", "nova")
+        self.nova_database.ensure_database("nova", "nova", may_create_databases=True)
         seed.nova_database(self.nova_database.dsn("nova", "nova"))
 
     def _simulated(self) -> list[str]:

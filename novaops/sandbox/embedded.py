@@ -183,6 +183,8 @@ class PostgreSQL:
             if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
                 rights = sql.SQL("LOGIN CREATEDB" if may_create_databases else "LOGIN")
                 connection.execute(sql.SQL("CREATE ROLE {} {}").format(sql.Identifier(role), rights))
+            elif may_create_databases:
+                connection.execute(sql.SQL("ALTER ROLE {} CREATEDB").format(sql.Identifier(role)))
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
                 names = sql.Identifier(database), sql.Identifier(role)
                 connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(*names))

@@ -1,5 +1,16 @@
-"""Fixtures of the backups' tests: those of the actions."""
+"""Fixtures of the backups' tests: those of the actions, in a world where a restore takes seconds."""
 
-from tests.actions.conftest import aws as aws
+import pytest
+
 from tests.actions.conftest import plan_of as plan_of
 from tests.actions.conftest import run_through as run_through
+from tests.backups.world import forget_users
+from tests.servers import Nova
+
+
+@pytest.fixture
+def aws(sandbox: Nova) -> Nova:
+    """The simulated AWS, calm, in a world that runs so fast that an instance is there after two seconds."""
+    sandbox.reset(factor=120)
+    forget_users()
+    return sandbox

@@ -8,6 +8,7 @@ from novaops.sandbox.aws import (
     rds_clusters,
     rds_copies,
     rds_instances,
+    rds_offers,
     rds_options,
     rds_reboot,
     rds_restore,
@@ -79,6 +80,7 @@ def install() -> None:
     attach(RDSResponse, rds_snapshots.describe_db_instance_automated_backups)
     attach(RDSResponse, rds_restore.restore_db_instance_from_db_snapshot)
     attach(RDSResponse, rds_restore.restore_db_instance_to_point_in_time)
+    attach(RDSResponse, rds_offers.describe_orderable_db_instance_options)
     attach(RDSResponse, rds_clusters.create_db_cluster, rds_clusters.describe_db_clusters)
     attach(RDSResponse, rds_clusters.failover_db_cluster, rds_clusters.delete_db_cluster)
     attach(RDSResponse, rds_cluster_snapshots.create_db_cluster_snapshot)

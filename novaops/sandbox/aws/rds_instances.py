@@ -7,6 +7,7 @@ from novaops.sandbox.aws.rds_model import (
     available,
     checked_class,
     checked_name,
+    copies,
     endpoint,
     filtered,
     find,
@@ -96,6 +97,8 @@ def delete_db_instance(params: Params) -> Document:
         instance.say("DB instance deleted", "deletion")
         restarted(instance)
         instances.pop(instance.id, None)
+        for hook in copies.on_instance_gone:
+            hook(instance.id)
 
     world.later(DELETION_TAKES_S, gone)
     return {"DBInstance": instance.described()}

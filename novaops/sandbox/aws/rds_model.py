@@ -86,6 +86,20 @@ events = EventLog()
 on_restart: list[Callable[[str], None]] = []
 
 
+@dataclass
+class Copies:
+    """Who is told of what holds data: (instance, snapshot), (snapshot, copy), (instance, source, snapshot, moment)."""
+
+    on_snapshot: list[Callable[[str, str], None]] = field(default_factory=list)
+    on_copy: list[Callable[[str, str], None]] = field(default_factory=list)
+    on_restore: list[Callable[[str, str, str, datetime], None]] = field(default_factory=list)
+    on_snapshot_gone: list[Callable[[str], None]] = field(default_factory=list)
+    on_instance_gone: list[Callable[[str], None]] = field(default_factory=list)
+
+
+copies = Copies()
+
+
 def restarted(instance: Instance) -> None:
     """Tell everyone who cares that the instance's connections are gone."""
     for hook in on_restart:

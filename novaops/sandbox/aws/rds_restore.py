@@ -6,7 +6,7 @@ from datetime import datetime
 from novaops.sandbox.aws import rds_options
 from novaops.sandbox.aws.query import Document, aware, is_true
 from novaops.sandbox.aws.rds_instances import come_up
-from novaops.sandbox.aws.rds_model import Instance, fresh, new_name
+from novaops.sandbox.aws.rds_model import Instance, copies, fresh, new_name
 from novaops.sandbox.aws.rds_snapshots import source_of_restore, usable
 from novaops.sandbox.aws.wire import AwsError, Params
 
@@ -19,15 +19,25 @@ def restore_db_instance_from_db_snapshot(params: Params) -> Document:
     identifier = new_name(params["DBInstanceIdentifier"])
     snapshot = usable(params["DBSnapshotIdentifier"])
     tags = {"Tags": snapshot.wire["TagList"], **params}
-    return _restore(identifier, snapshot.settings, tags, f"Restored from snapshot {snapshot.id}")
+    answer = _restore(identifier, snapshot.settings, tags, f"Restored from snapshot {snapshot.id}")
+    source, moment = snapshot.wire["DBInstanceIdentifier"], snapshot.wire["SnapshotDatabaseTime"]
+    _tell(identifier, source, snapshot.id, moment)
+    return answer
 
 
 def restore_db_instance_to_point_in_time(params: Params) -> Document:
     """RestoreDBInstanceToPointInTime: a moment between the earliest and the latest restorable one."""
     identifier = new_name(params["TargetDBInstanceIdentifier"])
     source = source_of_restore(params)
-    _checked_moment(source, params)
-    return _restore(identifier, source.wire, params, f"Restored from DB instance {source.id} to {identifier}.")
+    moment = _checked_moment(source, params)
+    answer = _restore(identifier, source.wire, params, f"Restored from DB instance {source.id} to {identifier}.")
+    _tell(identifier, source.id, "", moment)
+    return answer
+
+
+def _tell(identifier: str, source: str, snapshot: str, moment: datetime) -> None:
+    for hook in copies.on_restore:
+        hook(identifier, source, snapshot, moment)
 
 
 def _restore(identifier: str, source: Document, params: Params, message: str) -> Document:
@@ -42,8 +52,8 @@ def _restore(identifier: str, source: Document, params: Params, message: str) ->
     return {"DBInstance": instance.described()}
 
 
-def _checked_moment(source: Instance, params: Params) -> None:
-    """Refuse a moment outside of what the backups reach, and where the request is ambiguous."""
+def _checked_moment(source: Instance, params: Params) -> datetime:
+    """The moment asked for. Refuse a moment outside of what the backups reach, and where the request is ambiguous."""
     asked, newest = aware(params.get("RestoreTime")), is_true(params.get("UseLatestRestorableTime"))
     if bool(asked) == newest:
         raise AwsError(
@@ -55,6 +65,7 @@ def _checked_moment(source: Instance, params: Params) -> None:
     if source.status in ("creating", "deleting") or latest is None or source.restorable_from is None:
         raise AwsError("InvalidDBInstanceState", f"Instance {source.id} is not in a state to be restored from.")
     _checked_reach(asked or latest, source.restorable_from, latest)
+    return asked or latest
 
 
 def _checked_reach(moment: datetime, earliest: datetime, latest: datetime) -> None:

@@ -9,6 +9,7 @@ from novaops.sandbox.aws.rds_model import (
     Snapshot,
     available,
     checked_name,
+    copies,
     events,
     filtered,
     find,
@@ -61,6 +62,8 @@ def delete_db_snapshot(params: Params) -> Document:
         raise AwsError("InvalidDBSnapshotState", "Cannot delete an automated snapshot.")
     del snapshots[snapshot.id]
     _say(snapshot, "Deleted manual snapshot", "deletion")
+    for hook in copies.on_snapshot_gone:
+        hook(snapshot.id)
     return {"DBSnapshot": {**snapshot.described(), "Status": "deleted"}}
 
 
@@ -76,6 +79,8 @@ def copy_db_snapshot(params: Params) -> Document:
     made = Snapshot({**wire, **_identity(target), "SnapshotType": "manual"}, copy.deepcopy(source.settings))
     made.settings.update(KmsKeyId=wire.get("KmsKeyId"), StorageEncrypted=wire["Encrypted"])
     snapshots[target] = made
+    for hook in copies.on_copy:
+        hook(source.id, target)
     world.later(TAKES_S, lambda: _finish(made))
     return {"DBSnapshot": made.described()}
 
@@ -130,6 +135,8 @@ def take(instance: Instance, identifier: str, *, kind: str = "manual", tags: lis
     instance.become("backing-up")
     instance.say("Backing up DB instance", "backup")
     _say(snapshot, f"Creating {kind} snapshot", "creation")
+    for hook in copies.on_snapshot:
+        hook(instance.id, identifier)
 
     def finished() -> None:
         _finish(snapshot)
@@ -188,6 +195,8 @@ def _expire(instance: Instance) -> None:
         if automated and snapshot.wire["DBInstanceIdentifier"] == instance.id and snapshot.started_at < oldest:
             del snapshots[snapshot.id]
             instance.restorable_from = oldest
+            for hook in copies.on_snapshot_gone:
+                hook(snapshot.id)
 
 
 def _document(instance: Instance, identifier: str, kind: str) -> Document:

@@ -1,0 +1,66 @@
+"""The record of each restore: from what, into what, how long it took, and what its database held."""
+
+from typing import Any
+
+from django.db import models
+from django.urls import reverse
+
+from novaops.runbook.models import Run
+
+
+class Restore(models.Model):
+    """One restore, entered when its run begins and filled in when that is over.
+
+    `rto_s` is from asking to a proven database; `rpo_s` from the newest restored row to the newest of production when
+    it was asked for. Both are empty where they are not proven.
+    """
+
+    class Kind(models.TextChoices):
+        SNAPSHOT = "snapshot", "snapshot"
+        TIME = "time", "point in time"
+
+    class State(models.TextChoices):
+        UNDER_WAY = "under-way", "Under way"
+        PROVEN = "proven", "Proven"
+        FAILED = "failed", "Failed"
+
+    run = models.OneToOneField(Run, on_delete=models.PROTECT, related_name="restore")
+    environment = models.CharField(max_length=40)
+    incident = models.IntegerField(null=True, db_index=True)
+    drill = models.BooleanField(default=False)
+    kind = models.CharField(max_length=8, choices=Kind)
+    source = models.CharField(max_length=300)
+    # The moment of the snapshot, or the one asked for; None for the latest restorable one.
+    source_at = models.DateTimeField(null=True)
+    instance = models.CharField(max_length=63)
+    state = models.CharField(max_length=10, choices=State, default=State.UNDER_WAY)
+    sentence = models.TextField(blank=True)
+    asked_at = models.DateTimeField()
+    available_at = models.DateTimeField(null=True)
+    proven_at = models.DateTimeField(null=True)
+    version = models.CharField(max_length=60, blank=True)
+    same_schema = models.BooleanField(null=True)
+    # One entry for each key table, as backups.contents tells it.
+    tables = models.JSONField(default=list)
+    newest_at = models.DateTimeField(null=True)
+    lost_rows = models.PositiveBigIntegerField(null=True)
+    lost_from = models.DateTimeField(null=True)
+    lost_until = models.DateTimeField(null=True)
+    rto_s = models.FloatField(null=True)
+    rpo_s = models.FloatField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["environment", "-id"], name="restore_recent")]
+
+    def __str__(self) -> str:
+        return f"Restore of {self.source} into {self.instance}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("backups:restore", args=[self.pk])
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the plan saw when it was made."""
+        found: dict[str, Any] = self.run.plan.facts
+        return found
