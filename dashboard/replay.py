@@ -35,6 +35,16 @@ class Count:
     duplicates: int = 0
     first_missing: int | None = None
 
+    def plus(self, following: "Count") -> "Count":
+        """Both as one: `following` begins where this one ended."""
+        return Count(
+            self.first,
+            following.counted_to,
+            self.missing + following.missing,
+            self.duplicates + following.duplicates,
+            following.first_missing if self.first_missing is None else self.first_missing,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
@@ -98,10 +108,13 @@ def _first_missing(environment: Environment, which: str, first: int, last: int) 
         return None
 
 
-def count(environment: Environment, which: str, first: int, last: int, *, limit_s: float = COUNT_S) -> Count:
-    """Compare page by page, for `limit_s` seconds at most: see `counted_to`. Raises OutsideError."""
-    counted, until = Count(first, first - 1), monotonic() + limit_s
-    for events, done_to in _pages(rpcs.address(environment, which) or "", first, last):
+def count(environment: Environment, which: str, first: int, last: int, *, limit_s: float | None = None) -> Count:
+    """Compare page by page, for `limit_s` (COUNT_S) seconds at most: see `counted_to`. Raises OutsideError."""
+    counted, until = Count(first, first - 1), monotonic() + (COUNT_S if limit_s is None else limit_s)
+    begun: list[tuple[str, int]] = []
+    for page, done_to in _pages(rpcs.address(environment, which) or "", first, last):
+        # A ledger of which a page has only the beginning is counted whole, with the page that ends it.
+        events, begun = _split([*begun, *page], done_to)
         ids = [event_id for event_id, _ in events]
         known = nova_events.stored(environment.database.dsn, environment.events.events_table, ids)
         missing = [ledger for event_id, ledger in events if event_id not in known]
@@ -113,6 +126,11 @@ def count(environment: Environment, which: str, first: int, last: int, *, limit_
         if monotonic() > until:
             break
     return counted
+
+
+def _split(events: list[tuple[str, int]], ledger: int) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
+    """Those up to the ledger, and those of later ones."""
+    return [event for event in events if event[1] <= ledger], [event for event in events if event[1] > ledger]
 
 
 def _pages(url: str, first: int, last: int) -> Iterator[tuple[list[tuple[str, int]], int]]:

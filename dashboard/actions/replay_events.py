@@ -1,7 +1,7 @@
 """Replay contract events from a ledger."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from django import forms
@@ -29,6 +29,7 @@ from novaops.runbook.registry import register
 
 VARIABLE = "START_BLOCK"
 DRAIN_TIMEOUT_S = 4 * 3600.0
+COVERAGE_TIMEOUT_S = 3600.0
 
 
 class StartForm(forms.Form):
@@ -63,7 +64,10 @@ class ReplayEvents(Action):
     )
     expected_s = 600.0
     affects = "New events wait until the old ones are read again. An event that is stored already is not stored twice."
-    undo = "Nothing to undo: only missing events are added. Stopped midway START_BLOCK stays set: run it again."
+    undo = (
+        "Nothing to undo: only missing events are added. Stopped midway START_BLOCK stays set: run it again, "
+        "it goes on where events are still missing."
+    )
     form = StartForm
 
     def look(self, ctx: Context) -> dict[str, Any]:
@@ -140,7 +144,7 @@ class ReplayEvents(Action):
             cleared = FromStep("register-clear", "task_definition")
         yield rollouts.deploy(service, cleared, key="clear")
         yield rollouts.wait_for_rollout(service, of="clear", key="rollout-clear")
-        yield Verify(key="coverage", title="Every event is stored", look=_covered, timeout_s=300)
+        yield Verify(key="coverage", title="Every event is stored", look=_covered, timeout_s=COVERAGE_TIMEOUT_S)
 
 
 def _moving(ctx: Context, reads: str, start: int, found: replay.Survey) -> dict[str, Any]:
@@ -206,11 +210,19 @@ def _drained(ctx: Context) -> Progress:
 
 
 def _covered(ctx: Context) -> Progress:
-    """Whether everything the RPC has from the first ledger to the head of then is stored."""
+    """Whether everything the RPC has from the first ledger to the head of then is stored.
+
+    Counted in batches: each look goes on behind the ledger to which the last one, in whatever worker, has come.
+    """
     start, head = int(ctx.facts["start_block"]), int(ctx.results["rollout"]["head"])
-    counted = replay.count(ctx.environment, ctx.facts["reads"], start, head)
+    so_far = replay.Count(**ctx.results.get("coverage") or {"first": start, "counted_to": start - 1})
+    counted = so_far.plus(replay.count(ctx.environment, ctx.facts["reads"], so_far.counted_to + 1, head))
     stored = f"{counted.duplicates} events of ledgers {start} to {counted.counted_to} are stored"
     if counted.missing:
         sentence = f"{counted.missing} events are still missing, from ledger {counted.first_missing} on; {stored}."
         return Progress(verdict=Verdict.FAILED, sentence=sentence)
-    return Progress(verdict=Verdict.DONE, sentence=f"All {stored}, without a gap.")
+    if counted.counted_to < head:
+        percent = round(100 * (counted.counted_to - start + 1) / (head - start + 1))
+        sentence = f"{stored}; {head - counted.counted_to} ledgers are still to be compared"
+        return Progress(verdict=Verdict.NOT_YET, sentence=sentence, percent=percent, result=asdict(counted))
+    return Progress(verdict=Verdict.DONE, sentence=f"All {stored}, without a gap.", result=asdict(counted))

@@ -198,7 +198,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """One look at something that takes time, in the outside's own words."""
+    """One look at something that takes time, in the outside's own words.
+
+    The `result` of a look that is not the last is found by the next one in `ctx.results` under its own step's key.
+    """
 
     verdict: Verdict
     sentence: str

@@ -15,7 +15,7 @@ from django.db import transaction
 from novaops.access.policy import can
 from novaops.cloud.errors import Ambiguous, Fenced, NotSent, OutsideError, Refused
 from novaops.runbook import approvals, freezes, leases, planning, transitions
-from novaops.runbook.action import AnyStep, Context, Effect, Repeat, Verdict, Verify, Wait, sendable
+from novaops.runbook.action import AnyStep, Context, Effect, Progress, Repeat, Verdict, Verify, Wait, sendable
 from novaops.runbook.leases import Lease
 from novaops.runbook.models import Call, Plan, Run, Step
 from novaops.runbook.records import announce, record
@@ -282,7 +282,7 @@ def _wait(run: Run, lease: Lease, step: Step, wait: Wait, ctx: Context) -> After
         return transitions.fail(run, lease, step, progress.sentence)
     if step.deadline_at and lease.now() > step.deadline_at:
         return transitions.fail(run, lease, step, f"Not done after {wait.timeout_s:.0f} s: {progress.sentence}")
-    _show_progress(run, lease, step, progress.sentence, progress.percent)
+    _show_progress(run, lease, step, progress)
     return ctx.environment.poll_every_s
 
 
@@ -295,12 +295,16 @@ def _begin_wait(run: Run, lease: Lease, step: Step, wait: Wait) -> None:
         announce(run)
 
 
-def _show_progress(run: Run, lease: Lease, step: Step, sentence: str, percent: int | None) -> None:
-    if (step.sentence, step.progress_percent) == (sentence, percent):
+def _show_progress(run: Run, lease: Lease, step: Step, progress: Progress) -> None:
+    """Keep what the look saw, and its result, from which the next look goes on."""
+    result = progress.result or step.result
+    if (step.sentence, step.progress_percent, step.result) == (progress.sentence, progress.percent, result):
         return
     with transaction.atomic(durable=True):
         lease.extend()
-        Step.objects.filter(pk=step.pk).update(sentence=sentence, progress_percent=percent)
+        Step.objects.filter(pk=step.pk).update(
+            sentence=progress.sentence, progress_percent=progress.percent, result=result
+        )
         announce(run)
 
 

@@ -108,7 +108,7 @@ def context(plan: Plan) -> Context:
 def run_context(run: Run) -> Context:
     """The context of a run under way: the plan's, with what the steps before its cursor resulted in."""
     ctx = context(run.plan)
-    results = {step.key: step.result for step in run.steps.all() if step.position < run.cursor}
+    results = {step.key: step.result for step in run.steps.all() if step.position < run.cursor or step.result}
     return replace(ctx, results=results, run_id=run.pk, by=run.requested_by.get_username(), reason=run.reason)
 
 

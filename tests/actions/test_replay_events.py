@@ -9,10 +9,10 @@ import pytest
 from django.contrib.auth.models import User
 
 from dashboard import replay
-from dashboard.actions.replay_events import ReplayEvents
+from dashboard.actions.replay_events import ReplayEvents, _covered
 from novaops import environment as environments
 from novaops.cloud import ecs, nova_db, task_definitions
-from novaops.runbook.action import Context
+from novaops.runbook.action import Context, Verdict
 from novaops.runbook.models import Plan, Run
 from tests.actions.conftest import sent_by
 from tests.servers import Nova
@@ -70,6 +70,29 @@ def test_it_fills_the_gap_and_clears_start_block(
     assert cursor() > run.steps.get(key="rollout").result["head"]
 
 
+def test_coverage_is_verified_in_batches_that_go_on_where_the_last_one_ended(
+    events: "psycopg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "COUNT_S", 0.0)
+    monkeypatch.setattr(replay, "PAGE_EVENTS", 5)
+    head = cursor() - 5
+    start, results, looks = head - 60, {"rollout": {"head": head}}, []
+    while not looks or looks[-1].verdict is Verdict.NOT_YET:
+        looks.append(_covered(ready(start_block=start, results=results)))
+        results["coverage"] = looks[-1].result
+    assert looks[-1].verdict is Verdict.DONE, looks[-1].sentence
+    stored = events.execute("SELECT count(*) FROM contract_events WHERE ledger BETWEEN %s AND %s", [start, head])
+    assert looks[-1].result == {
+        "first": start,
+        "counted_to": head,
+        "missing": 0,
+        "duplicates": stored.fetchone()[0],
+        "first_missing": None,
+    }
+    assert len(looks) > 3
+    assert [look.percent for look in looks[:-1]] == sorted(look.percent for look in looks[:-1])
+
+
 def test_a_leftover_start_block_is_cleared_by_a_revision_without_it() -> None:
     steps = [step.key for step in ReplayEvents().steps(ready(leftover=True))]
     assert steps == ["register", "deploy", "rollout", "drain", "register-clear", "clear", "rollout-clear", "coverage"]
@@ -98,7 +121,7 @@ NOW = {
 }
 
 
-def ready(**changed: Any) -> Context:
+def ready(results: dict[str, Any] | None = None, **changed: Any) -> Context:
     facts = {
         "status": "ACTIVE",
         "desired": 1,
@@ -110,7 +133,9 @@ def ready(**changed: Any) -> Context:
         "start_block": 3000,
         "now": NOW,
     }
-    return Context(environment=environments.default(), target="", params={}, facts={**facts, **changed})
+    return Context(
+        environment=environments.default(), target="", params={}, facts={**facts, **changed}, results=results or {}
+    )
 
 
 def sentences(ctx: Context, state: str) -> str:
