@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from dashboard import alerts, leases, metrics, models, samples
+from dashboard import alerts, leases, metrics, models, samples, thresholds
 from dashboard.asking import BROKEN, Answer, ask_all
 from dashboard.metrics import Wanted
 from dashboard.samples import Key, Value
@@ -246,7 +246,10 @@ def _shown(environment: Environment, one: Wanted, value: Value) -> dict[str, Any
 
 def _watch(environment: Environment, wanted: Mapping[Key, Wanted], now: datetime) -> Iterator[alerts.Watched]:
     """Every rule on every series it watches, with the samples of its duration."""
-    rules = [(kind, rule) for kind, service in services.items() for rule in service.rules_in(environment)]
+    changed = thresholds.changed(environment)
+    rules = [
+        (kind, rule) for kind, service in services.items() for rule in thresholds.rules(service, environment, changed)
+    ]
     ruled = [
         (one, rule)
         for kind, rule in rules
@@ -257,13 +260,5 @@ def _watch(environment: Environment, wanted: Mapping[Key, Wanted], now: datetime
     found = samples.window({one.row.pk for one, _ in ruled}, since)
     for one, rule in ruled:
         points = found.get(one.row.pk, [])
-        yield alerts.Watched(key=one.key, rule=rule, timing=_timing(environment, one), unit=one.row.unit, points=points)
-
-
-def _timing(environment: Environment, one: Wanted) -> alerts.Timing:
-    covers_s = one.declared.covers_s(environment)
-    return alerts.Timing(
-        step_s=covers_s or environment.collect_every_s,
-        covers_s=covers_s,
-        interval_s=one.declared.interval_s(environment),
-    )
+        timing = alerts.Timing.of(one.declared, environment)
+        yield alerts.Watched(key=one.key, rule=rule, timing=timing, unit=one.row.unit, points=points)

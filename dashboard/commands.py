@@ -31,6 +31,7 @@ PAGES = (
     ("runbook:approvals", "Approvals", "inbox second person"),
     ("runbook:controls", "Controls", "stop switch freeze undo put back"),
     ("runbook:audit", "Audit", "chain log"),
+    ("dashboard:thresholds", "Rules and thresholds", "settings alerts"),
     ("backups:list", "Backups", "snapshots restore"),
     ("dashboard:vitals", "NovaOps itself", "vitals beat worker queue collector health"),
     ("sandbox:scenarios", "Sandbox", "scenarios"),

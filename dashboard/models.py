@@ -163,6 +163,7 @@ class Alert(models.Model):
     """One firing of a rule, or of an alarm outside that has no rule of ours.
 
     The condition began at `started_at` and had lasted long enough at `fired_at`.
+    Cleared and soon beyond the threshold again it is the same alert: `flaps` counts how often, `reopened_at` says when.
     """
 
     environment = models.CharField(max_length=40)
@@ -181,6 +182,8 @@ class Alert(models.Model):
     started_at = models.DateTimeField()
     fired_at = models.DateTimeField()
     cleared_at = models.DateTimeField(null=True)
+    flaps = models.PositiveIntegerField(default=0)
+    reopened_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-fired_at", "-id"]
@@ -196,6 +199,23 @@ class Alert(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("dashboard:service", args=[self.service])
+
+
+class Threshold(models.Model):
+    """What an administrator changed of a rule in an environment, above nova.toml. The audit has the history."""
+
+    environment = models.CharField(max_length=40)
+    rule = models.CharField(max_length=60)
+    value = models.FloatField()
+    for_s = models.PositiveIntegerField()
+    changed_by = models.CharField(max_length=150)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["environment", "rule"], name="threshold_once")]
+
+    def __str__(self) -> str:
+        return f"{self.environment} {self.rule}"
 
 
 class Witness(models.Model):

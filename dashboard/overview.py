@@ -231,6 +231,9 @@ def _of_alerts(alerts: Iterable[Alert]) -> Iterator[Change]:
     for alert in alerts:
         url = alert.get_absolute_url()
         yield Change(at=alert.fired_at, kind="alert", text=f"{alert.title}: {alert.sentence}", url=url)
+        if alert.reopened_at:
+            times = "once" if alert.flaps == 1 else f"{alert.flaps} times"
+            yield Change(at=alert.reopened_at, kind="alert", text=f"{alert.title} came back ({times})", url=url)
         if alert.cleared_at:
             yield Change(at=alert.cleared_at, kind="alert", text=f"{alert.title} is over", url=url)
 

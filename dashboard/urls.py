@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard import commands, health, views, vital_views
+from dashboard import commands, health, threshold_views, views, vital_views
 from dashboard.hooks.views import receive
 
 app_name = "dashboard"
@@ -10,6 +10,10 @@ urlpatterns = [
     path("", views.overview, name="overview"),
     path("fragments/overview", views.tiles, name="tiles"),
     path("services/<slug:kind>/", views.service, name="service"),
+    path("settings/thresholds/", threshold_views.thresholds_page, name="thresholds"),
+    path("settings/thresholds/<slug:key>/", threshold_views.threshold, name="threshold"),
+    path("settings/thresholds/<slug:key>/change", threshold_views.change_threshold, name="change-threshold"),
+    path("settings/thresholds/<slug:key>/reset", threshold_views.reset_threshold, name="reset-threshold"),
     path("commands", commands.commands, name="commands"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

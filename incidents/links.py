@@ -37,7 +37,19 @@ def tell_cleared(incident: Incident, alert: Alert) -> None:
         at=alert.cleared_at,
         url=alert.get_absolute_url(),
         data={"alert": alert.pk, "service": alert.service, "rule": alert.rule, "cleared": True},
-        dedup_key=f"alert:{alert.pk}:cleared",
+        dedup_key=f"alert:{alert.pk}:cleared" + (f":{alert.flaps}" if alert.flaps else ""),
+    )
+
+
+def tell_reopened(incident: Incident, alert: Alert) -> None:
+    append(
+        incident,
+        Kind.ALERT,
+        f"{alert.title} came back: {alert.sentence}",
+        at=alert.reopened_at,
+        url=alert.get_absolute_url(),
+        data={"alert": alert.pk, "service": alert.service, "rule": alert.rule, "severity": alert.severity},
+        dedup_key=f"alert:{alert.pk}:reopened:{alert.flaps}",
     )
 
 

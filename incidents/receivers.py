@@ -5,9 +5,9 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from dashboard.models import Alert
-from dashboard.signals import alert_cleared, alert_fired
+from dashboard.signals import alert_cleared, alert_fired, alert_reopened
 from incidents import broken_glass
-from incidents.links import link_alert, link_run, tell_cleared, tell_judged
+from incidents.links import link_alert, link_run, tell_cleared, tell_judged, tell_reopened
 from incidents.models import Incident, Link
 from novaops import live
 from novaops.runbook.models import Run
@@ -18,6 +18,7 @@ def connect() -> None:
     """Listen; called once, when the apps are ready."""
     alert_fired.connect(on_alert_fired, dispatch_uid="incidents.alert_fired")
     alert_cleared.connect(on_alert_cleared, dispatch_uid="incidents.alert_cleared")
+    alert_reopened.connect(on_alert_reopened, dispatch_uid="incidents.alert_reopened")
     run_changed.connect(on_run_changed, dispatch_uid="incidents.run_changed")
     run_finished.connect(on_run_changed, dispatch_uid="incidents.run_finished")
     run_judged.connect(on_run_judged, dispatch_uid="incidents.run_judged")
@@ -35,6 +36,13 @@ def on_alert_cleared(*, alert: Alert, **_: Any) -> None:
     """Tell the incidents that have the alert, also the resolved ones, that it cleared."""
     for incident in Incident.objects.filter(links__kind=Link.Kind.ALERT, links__ref=alert.pk):
         tell_cleared(incident, alert)
+
+
+def on_alert_reopened(*, alert: Alert, **_: Any) -> None:
+    """Tell the incidents that have the alert that it came back; it joins the open ones that cover it."""
+    on_alert_fired(alert=alert)
+    for incident in Incident.objects.filter(links__kind=Link.Kind.ALERT, links__ref=alert.pk):
+        tell_reopened(incident, alert)
 
 
 def on_run_changed(*, run: Run, **_: Any) -> None:

@@ -17,6 +17,8 @@ from novaops.watching import Watch
 # CloudWatch shows a period up to three periods late (FACTS E), so that its newest value is this many periods old.
 CLOUDWATCH_PERIODS = 2.5
 CLOUDWATCH = "CloudWatch"
+# So many durations after an alert cleared, the same trouble is still the same alert.
+FLAP_DURATIONS = 4
 Columns = Mapping[str, Mapping[datetime, float]]
 T = TypeVar("T")
 
@@ -76,6 +78,11 @@ class Rule:
     offers: tuple[str, ...] = ()
 
     @property
+    def watches(self) -> str:
+        """Its series in words."""
+        return self.series.replace("_", " ")
+
+    @property
     def threshold(self) -> float:
         return self.above if self.above is not None else self.below if self.below is not None else 0.0
 
@@ -84,21 +91,47 @@ class Rule:
         """How long the value must be back before the alert clears: a fifth of the duration unless declared."""
         return self.for_s / 5 if self.clear_for_s is None else self.clear_for_s
 
+    @property
+    def clears_at(self) -> float:
+        """The value at which it is back."""
+        return self.threshold - self.band if self.above is not None else self.threshold + self.band
+
+    @property
+    def without_data(self) -> str:
+        """What becomes of the alert and of the tile without samples, in words."""
+        tile = "the tile stays as it is" if self.quiet_ok else "the tile turns Stale and then No data"
+        return f"it neither fires nor clears, and {tile}"
+
+    @property
+    def flap_s(self) -> float:
+        """For how long after it cleared a new firing is the same alert."""
+        return FLAP_DURATIONS * self.for_s
+
     def beyond(self, value: float) -> bool:
         """Whether the value is on the wrong side of the threshold."""
         return value > self.threshold if self.above is not None else value < self.threshold
 
     def back(self, value: float) -> bool:
         """Whether the value is on the right side, clear of the band."""
-        return value <= self.threshold - self.band if self.above is not None else value >= self.threshold + self.band
+        return value <= self.clears_at if self.above is not None else value >= self.clears_at
 
     def in_environment(self, environment: Environment) -> "Rule":
         """The rule with what nova.toml changes of it there."""
         change = environment.rules.get(self.key)
-        changed = change.model_dump(exclude_none=True) if change else {}
-        if not changed.keys() & {"above", "below"}:
-            return replace(self, **changed)
-        return replace(self, **{"above": None, "below": None, **changed})
+        return self.changed(**change.model_dump(exclude_none=True)) if change else self
+
+    def at(self, value: float, for_s: int) -> "Rule":
+        """The rule with another threshold on the same side, and another duration."""
+        side = "above" if self.above is not None else "below"
+        return self.changed(**{side: value}, for_s=for_s)
+
+    def changed(self, **changes: Any) -> "Rule":
+        """The rule with these changes. A smaller threshold has a smaller band, or nothing could ever clear it."""
+        if not changes.keys() & {"above", "below"}:
+            return replace(self, **changes)
+        changed = replace(self, **{"above": None, "below": None, **changes})
+        share = min(1.0, abs(changed.threshold / self.threshold)) if self.threshold else 1.0
+        return replace(changed, band=self.band * share)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ register = template.Library()
 MINUTE_S = 60
 HOUR_S = 3600
 DAY_S = 86400
+GIB = 2**30
 NONE = "\N{EN DASH}"
 
 
@@ -144,6 +145,14 @@ def number(value: float | None) -> str:
     if value is None:
         return NONE
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+@register.filter
+def measured(value: float | None, unit: str) -> str:
+    """A measured value with its unit, bytes as GiB."""
+    if value is not None and unit == "B":
+        value, unit = value / GIB, "GiB"
+    return f"{number(value)} {unit}".rstrip()
 
 
 @register.filter

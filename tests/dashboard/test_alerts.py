@@ -1,5 +1,6 @@
 """Alerts: when a rule fires and when it clears, judged from samples alone."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -8,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard import alerts
-from dashboard.alerts import Holds, Timing, Watched, evaluate
+from dashboard.alerts import Holds, Timing, Watched, evaluate, replay
 from dashboard.models import Alert, AlertState
 from dashboard.samples import Key, Value
 from dashboard.services.base import Rule
-from dashboard.signals import alert_cleared, alert_fired
+from dashboard.signals import alert_cleared, alert_fired, alert_reopened
 
 START = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 RULE = Rule(
@@ -128,6 +129,27 @@ def test_flapping_inside_the_band_stays_one_alert(values: list[float]):
         assert judge(minutes(*values[:newest]), firing=True) == Holds.FIRING
 
 
+@settings(deadline=None)
+@given(samples_with_gaps, st.sampled_from([0.0, 120.0, 3600.0]))
+def test_a_replay_fires_and_clears_exactly_as_the_samples_would_have_when_they_came(
+    values: list[float | None], flap_s: float
+):
+    rule = replace(RULE, for_s=120, clear_for_s=60)
+    points, firing, fired, cleared = minutes(*values), False, [], []
+    for number, point in enumerate(points, 1):
+        now = point.at + timedelta(seconds=60)
+        held = evaluate(points[:number], rule, MINUTES, now, firing=firing).holds == Holds.FIRING
+        (fired if held and not firing else cleared if firing and not held else []).append(now)
+        firing = held
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dashboard.services.base.FLAP_DURATIONS", flap_s / rule.for_s)
+        found = replay(points, rule, MINUTES)
+    merged = [at for at in fired[1:] if at - max(end for end in cleared if end <= at) <= timedelta(seconds=flap_s)]
+    assert [one.fired_at for one in found] == [at for at in fired if at not in merged]
+    assert sum(one.flaps for one in found) == len(merged)
+    assert (found[-1].cleared_at is None if found else False) == firing
+
+
 class Heard(list[str]):
     """What the signals said, in order."""
 
@@ -137,13 +159,18 @@ class Heard(list[str]):
     def cleared(self, alert: Alert, **_: object) -> None:
         self.append(f"cleared {alert.pk}")
 
+    def reopened(self, alert: Alert, **_: object) -> None:
+        self.append(f"reopened {alert.pk}")
+
 
 @pytest.fixture
 def heard():
     listener = Heard()
     alert_fired.connect(listener.fired)
     alert_cleared.connect(listener.cleared)
+    alert_reopened.connect(listener.reopened)
     yield listener
+    alert_reopened.disconnect(listener.reopened)
     alert_fired.disconnect(listener.fired)
     alert_cleared.disconnect(listener.cleared)
 
@@ -177,9 +204,24 @@ def test_flapping_is_one_alert_and_clearing_ends_it(heard):
 
 
 @pytest.mark.django_db
-def test_a_second_firing_after_clearing_is_another_alert():
-    for newest in (95, 60, 95):
-        alerts.update("sandbox", [watched(90, 90, 90, 90, 90, newest)], at_minute(6))
+def test_an_alert_that_comes_back_soon_is_the_same_and_counts(heard):
+    for minute, newest in ((6, 95), (7, 60), (8, 96), (9, 60), (10, 97)):
+        alerts.update("sandbox", [watched(90, 90, 90, 90, 90, newest)], at_minute(minute))
+    alert = Alert.objects.get()
+    assert (alert.state, alert.flaps, alert.cleared_at) == (AlertState.FIRING, 2, None)
+    assert (alert.fired_at, alert.reopened_at, alert.value) == (at_minute(6), at_minute(10), 97)
+    assert heard == [f"{word} {alert.pk}" for word in ("fired", "cleared", "reopened", "cleared", "reopened")]
+
+
+@pytest.mark.django_db
+def test_an_alert_that_comes_back_after_the_flap_window_is_another():
+    def moved(points: Watched, by_minutes: int) -> Watched:
+        later = [Value(one.at + timedelta(minutes=by_minutes), one.value) for one in points.points]
+        return replace(points, points=later)
+
+    alerts.update("sandbox", [watched(*[95.0] * 6)], at_minute(6))
+    alerts.update("sandbox", [watched(*[95.0] * 5, 60)], at_minute(7))
+    alerts.update("sandbox", [moved(watched(*[95.0] * 6), 22)], at_minute(28))
     assert [alert.state for alert in Alert.objects.order_by("id")] == [AlertState.CLEARED, AlertState.FIRING]
 
 

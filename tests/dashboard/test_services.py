@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dashboard import checks, metrics
 from dashboard.samples import Value
@@ -74,6 +76,16 @@ def test_an_environment_changes_thresholds_and_durations(environment: Environmen
     assert (rules["high-cpu"].threshold, rules["high-cpu"].for_s, rules["high-cpu"].calm_s) == (60, 30, 6)
     rules = {rule.key: rule for rule in services["api"].rules_in(changed(environment, below=5))}
     assert rules["high-cpu"].beyond(4)
+
+
+@every_rule
+@given(value=st.floats(0, 1000))
+@settings(max_examples=20)
+def test_with_any_threshold_a_rule_that_fires_can_also_clear(service: Service, rule: Rule, value: float):
+    changed = rule.at(value, 60)
+    assert (changed.threshold, changed.for_s) == (value, 60)
+    assert not changed.beyond(changed.clears_at)
+    assert changed.clears_at >= 0
 
 
 def test_where_nova_is_not_reached_directly_nothing_is_expected_of_it(environment: Environment, monkeypatch):

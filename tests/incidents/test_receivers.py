@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from dashboard.models import Alert
-from dashboard.signals import alert_fired
+from dashboard.signals import alert_fired, alert_reopened
 from incidents import broken_glass, checklist
 from incidents.models import Incident
 from novaops import environment as environments
@@ -45,6 +45,21 @@ def test_an_alert_that_clears_is_told(declare: Declare, clear: Callable[..., Non
     incident = declare(responder)
     clear(Alert.objects.get())
     assert told(incident, "alert")[-1] == "High CPU cleared"
+
+
+def test_an_alert_that_comes_back_is_told_each_time(
+    declare: Declare, clear: Callable[..., None], responder: User
+) -> None:
+    incident = declare(responder)
+    alert = Alert.objects.get()
+    for _ in range(2):
+        clear(alert)
+        alert.flaps, alert.reopened_at, alert.cleared_at = alert.flaps + 1, timezone.now(), None
+        alert_reopened.send(sender=Alert, alert=alert)
+    assert [text.removeprefix("High CPU ").partition(":")[0] for text in told(incident, "alert")] == [
+        "fired",
+        *("cleared", "came back") * 2,
+    ]
 
 
 def test_a_run_on_an_affected_service_is_told_step_by_step(
