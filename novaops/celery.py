@@ -24,7 +24,7 @@ app.autodiscover_tasks()
 
 @worker_ready.connect
 def _sweep_from_every_worker(**_: Any) -> None:
-    """Every worker rings for the sweep and feels each queue by itself, so that a dead beat stops no run."""
+    """Every worker rings for the sweeps and feels each queue by itself, so that a dead beat stops no run."""
     threading.Thread(target=_keep_ringing, name="sweep", daemon=True).start()
 
 
@@ -48,7 +48,8 @@ def _keep_ringing() -> None:
     every_s: int = settings.SWEEP_EVERY_S
     while True:
         try:
-            app.send_task("novaops.runbook.tasks.sweep", expires=every_s)
+            for sweep in ("novaops.runbook.tasks.sweep", "novaops.outbox.tasks.sweep"):
+                app.send_task(sweep, expires=every_s)
             for queue in ("runs", "watch"):
                 sent = {"queue": queue, "sent_at": time.time()}
                 app.send_task("dashboard.tasks.pulse", kwargs=sent, queue=queue, expires=PULSE_WORTH_S)

@@ -204,6 +204,55 @@ class Contacts(Declared):
     phone_numbers: tuple[Name, ...] = ()
 
 
+class Told(Declared):
+    """A system that NovaOps tells: where it is reached, and the name of the variable that holds its token."""
+
+    token_env: EnvName
+    api_url: HttpUrl
+
+    @model_validator(mode="after")
+    def _token_is_not_sent_in_the_clear(self) -> "Told":
+        if self.api_url.scheme != "https" and self.api_url.host not in ("127.0.0.1", "localhost"):
+            raise ValueError("api_url must begin with https://")
+        return self
+
+    @property
+    def token(self) -> str:
+        """The token, empty where the variable is not set."""
+        return os.environ.get(self.token_env, "")
+
+    @property
+    def base_url(self) -> str:
+        """The address that paths are added to, without a slash at its end."""
+        return str(self.api_url).rstrip("/")
+
+
+class Slack(Told):
+    """The Slack workspace. `signing_secret_env` names the variable by which Slack's own requests are proved."""
+
+    api_url: HttpUrl = HttpUrl("https://slack.com/api/")
+    signing_secret_env: EnvName | None = None
+
+    @property
+    def signing_secret(self) -> str:
+        """The signing secret, empty where none is named or set."""
+        return os.environ.get(self.signing_secret_env or "", "")
+
+
+class StatusPage(Told):
+    """The status page's provider; `components` says which of its components shows which service."""
+
+    api_url: HttpUrl = HttpUrl("https://api.statuspage.io/v1")
+    components: dict[ServiceKind, Name] = Field(default_factory=dict)
+
+
+class PagerDuty(Told):
+    """PagerDuty's REST API; `from_email` is the account in whose name incidents are changed."""
+
+    api_url: HttpUrl = HttpUrl("https://api.pagerduty.com")
+    from_email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", max_length=255)]
+
+
 class Postmortems(Declared):
     """Where post-mortems are exported, relative to NOVAOPS_POSTMORTEM_ROOT."""
 
@@ -284,11 +333,20 @@ class Environment(Declared):
     cache: RedisGroup
     events: Events
     contacts: Contacts
+    slack: Slack | None = None
+    status_page: StatusPage | None = None
+    pagerduty: PagerDuty | None = None
     postmortems: Postmortems = Postmortems()
     backups: Backups = Backups()
     alarms: dict[Name, Slug] = Field(default_factory=dict)
     hooks: Hooks = Hooks()
     rules: dict[Slug, RuleChange] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _page_is_named(self) -> "Environment":
+        if self.status_page and not self.contacts.status_page_id:
+            raise ValueError("status_page is declared, so contacts.status_page_id is required")
+        return self
 
     def __hash__(self) -> int:
         return hash(self.name)

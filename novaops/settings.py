@@ -30,6 +30,7 @@ HTTPS = not SANDBOX_URL
 INSTALLED_APPS = [
     "novaops.access",
     "novaops.audit",
+    "novaops.outbox",
     "novaops.runbook",
     "dashboard",
     "incidents",
@@ -230,6 +231,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": SWEEP_EVERY_S,
         "options": {"expires": SWEEP_EVERY_S},
     },
+    "sweep-messages": {
+        "task": "novaops.outbox.tasks.sweep",
+        "schedule": SWEEP_EVERY_S,
+        "options": {"expires": SWEEP_EVERY_S},
+    },
     "collect": {"task": "dashboard.tasks.collect_due", "schedule": 1.0, "options": {"expires": 2}},
     "pulse": {
         "task": "dashboard.tasks.pulse",
@@ -252,5 +258,7 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env_str("NOVAOPS_LOG_LEVEL", "INFO")},
+    # What these meet is in the message's row.
+    "loggers": {name: {"level": "CRITICAL"} for name in ("httpx2", "pagerduty", "slack_sdk")},
 }
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -24,6 +24,9 @@ PRODUCTION = {
     "NOVA_RPC_BACKUP_URL": "https://rpc-backup.example.com",
     "NOVA_STATUS_PAGE_URL": "https://status.example.com",
     "NOVA_ALARM_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/nova-alarms",
+    "SLACK_API_URL": "https://slack.example.com/api/",
+    "STATUSPAGE_API_URL": "https://api.status.example.com/v1",
+    "PAGERDUTY_API_URL": "https://api.pagerduty.example.com",
 }
 FROM_A_SHELL = ("NOVAOPS_", "NOVA_", "AWS_", "SLACK_", "PAGERDUTY_", "STATUSPAGE_", "DATABASE_URL", "REDIS_URL")
 

@@ -159,9 +159,28 @@ class Nova:
         """The changing calls that runs made since the last reset of the simulated AWS, oldest first."""
         return [effect for effect in self._control("effects") if "novaops/run-" in effect["user_agent"]]
 
+    def told(self, sink: str) -> list[dict[str, Any]]:
+        """What NovaOps told Slack (`slack`), `statuspage` or `pagerduty` since the last reset, oldest first."""
+        return [message for message in self._sinks("captured")["captured"] if message["sink"] == sink]
+
+    def troubles(self, *troubles: dict[str, Any]) -> None:
+        """Let these befall the next messages (novaops/sandbox/sink_troubles.py)."""
+        self._sinks("troubles", {"troubles": list(troubles)})
+
+    def broken_sinks(self, **errors: str | int) -> None:
+        """Let sinks answer with these errors until the next call."""
+        self._sinks("errors", errors)
+
+    def _sinks(self, path: str, body: Any = None) -> Any:
+        return self._asked(f"http://{addresses.HOST}:{self.port}{addresses.SINKS_PREFIX}/{path}", body)
+
     def _control(self, path: str, body: Any = None) -> Any:
+        return self._asked(f"{os.environ['NOVAOPS_SANDBOX_URL']}/{path}", body)
+
+    @staticmethod
+    def _asked(url: str, body: Any) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{os.environ['NOVAOPS_SANDBOX_URL']}/{path}", data=data)
+        request = urllib.request.Request(url, data=data)
         request.add_header("Content-Type", "application/json")
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)

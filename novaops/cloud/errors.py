@@ -41,11 +41,25 @@ class Refused(OutsideError):
 
 
 class NotSent(OutsideError):
-    """The call did not take effect and may be made again: throttled, or no connection was made."""
+    """The call did not take effect and may be made again: throttled, or no connection was made.
+
+    `retry_after_s` is how long the other side asks to wait; None where it does not say.
+    """
+
+    def __init__(
+        self, sentence: str, *, code: str = "", request_id: str = "", retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(sentence, code=code, request_id=request_id)
+        self.retry_after_s = retry_after_s
 
 
 class Ambiguous(OutsideError):
     """The call may or may not have taken effect: 5xx, a timeout or a broken connection after sending."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether the other side answered for all that: its code is an HTTP status, not the name of an exception."""
+        return self.code.isdigit()
 
 
 class Fenced(Exception):

@@ -94,6 +94,10 @@ def outside(port: int) -> dict[str, str]:
         "SLACK_API_URL": base + SINKS_PREFIX + "/slack/api/",
         "PAGERDUTY_API_URL": base + SINKS_PREFIX + "/pagerduty",
         "STATUSPAGE_API_URL": base + SINKS_PREFIX + "/statuspage/v1",
+        "NOVA_SLACK_TOKEN": "xoxb-sandbox",
+        "NOVA_SLACK_SIGNING_SECRET": "sandbox-signing-secret",
+        "NOVA_STATUS_PAGE_TOKEN": "sandbox",
+        "NOVA_PAGERDUTY_TOKEN": "sandbox",
     }
 
 

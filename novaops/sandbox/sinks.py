@@ -1,5 +1,6 @@
 """Captures what NovaOps tells the world: Slack, PagerDuty and the status page, and shows it on pages to look at."""
 
+import hashlib
 import html
 import itertools
 import json
@@ -14,6 +15,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from novaops.sandbox import sink_troubles
+from novaops.sandbox.sink_troubles import Trouble, Troubles
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -21,6 +25,7 @@ KEPT = 500
 BODY_LIMIT = 1024 * 1024
 STATUSES = ("investigating", "identified", "monitoring", "resolved")
 ROUTING_KEY_LENGTH = 32
+OUTSIDE = ("/slack/", "/pagerduty/", "/statuspage/")
 Body = dict[str, Any]
 
 
@@ -33,8 +38,14 @@ class Sinks:
     """
 
     captured: deque[Body] = field(default_factory=lambda: deque(maxlen=KEPT))
+    # Slack's channels by their names, and the messages that stand in them.
+    channels: dict[str, str] = field(default_factory=dict)
+    messages: list[Body] = field(default_factory=list)
+    # The incidents of the status page, and those of PagerDuty with their notes.
     incidents: dict[str, Body] = field(default_factory=dict)
+    pages: dict[str, Body] = field(default_factory=dict)
     errors: dict[str, str | int] = field(default_factory=dict)
+    troubles: Troubles = field(default_factory=Troubles)
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
 
@@ -58,6 +69,7 @@ class Answer:
     retry_after_s: int | None = None
 
 
+LOST = Answer({"error": "bad gateway"}, HTTPStatus.BAD_GATEWAY)
 sinks = Sinks()
 _lock = threading.Lock()
 
@@ -65,9 +77,9 @@ _lock = threading.Lock()
 def reset() -> None:
     """Forget everything captured, and answer everything well again."""
     with _lock:
-        sinks.captured.clear()
-        sinks.incidents.clear()
-        sinks.errors.clear()
+        for kept in (sinks.captured, sinks.channels, sinks.messages, sinks.incidents, sinks.pages, sinks.errors):
+            kept.clear()
+        sinks.troubles.set([])
 
 
 def app() -> "WSGIApplication":
@@ -75,8 +87,7 @@ def app() -> "WSGIApplication":
 
     def respond(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         request = _read(environ)
-        with _lock:
-            answer = _respond(request)
+        answer = _through_troubles(request, environ.get("werkzeug.socket"))
         page = isinstance(answer.content, str)
         body = answer.content.encode() if page else json.dumps(answer.content).encode()
         headers = [
@@ -89,6 +100,26 @@ def app() -> "WSGIApplication":
         return [body]
 
     return respond
+
+
+def _through_troubles(request: Request, connection: Any) -> Answer:
+    """The answer, unless some trouble takes it or its effect."""
+    changes = request.method != "GET" and request.path.startswith(OUTSIDE) and "/conversations." not in request.path
+    with _lock:
+        trouble = sinks.troubles.take(request.path, changes=changes) if request.path.startswith(OUTSIDE) else None
+        lost = trouble is not None and trouble.kind in sink_troubles.BEFORE
+        answer = LOST if lost else _respond(request)
+    return _troubled(trouble, answer, connection) if trouble else answer
+
+
+def _troubled(trouble: Trouble, answer: Answer, connection: Any) -> Answer:
+    if trouble.kind in sink_troubles.DROPS:
+        sink_troubles.drop(connection)
+    if trouble.kind == "hang-after":
+        time.sleep(trouble.seconds)
+    if trouble.kind == "throttle":
+        return Answer({"error": "too many"}, HTTPStatus.TOO_MANY_REQUESTS, int(trouble.seconds))
+    return LOST if trouble.kind == "error-after" else answer
 
 
 def _read(environ: "WSGIEnvironment") -> Request:
@@ -142,18 +173,71 @@ def _slack(request: Request, method: str) -> Answer:
         return Answer({"ok": False, "error": error})
     if not (request.authorization.startswith("Bearer ") or request.body.get("token")):
         return Answer({"ok": False, "error": "not_authed"})
-    if method == "auth.test":
-        return Answer({"ok": True, "team": "Nova", "user": "novaops", "team_id": "TNOVA", "user_id": "UNOVAOPS"})
-    if method not in {"chat.postMessage", "chat.update"}:
-        return Answer({"ok": False, "error": "unknown_method"})
-    channel, text = str(request.body.get("channel", "")), str(request.body.get("text", ""))
+    if respond := SLACK_METHODS.get(method):
+        return respond(request)
+    return Answer({"ok": False, "error": "unknown_method"})
+
+
+def _channel(name: str) -> str:
+    """The id of a channel by its name, or by itself."""
+    if name in sinks.channels.values():
+        return name
+    plain = name.lstrip("#")
+    digest = hashlib.sha256(plain.encode()).hexdigest()[:9].upper()
+    return sinks.channels.setdefault(plain, f"C{digest}")
+
+
+def _slack_post(request: Request) -> Answer:
+    body = request.body
+    channel, text = str(body.get("channel", "")), str(body.get("text", ""))
     if not channel:
         return Answer({"ok": False, "error": "channel_not_found"})
-    if not text and not request.body.get("blocks"):
+    if not text and not body.get("blocks"):
         return Answer({"ok": False, "error": "no_text"})
-    ts = str(request.body.get("ts") or f"{time.time():.0f}.{next(sinks.numbers):06d}")
+    where = _channel(channel)
+    ts = str(body.get("ts") or f"{time.time():.0f}.{next(sinks.numbers):06d}")
+    told = {"type": "message", "text": text, "ts": ts, "channel": where}
+    told |= {name: body[name] for name in ("thread_ts", "metadata") if name in body}
+    same = [index for index, message in enumerate(sinks.messages) if message["ts"] == ts]
+    if same:
+        sinks.messages[same[0]]["text"] = text
+    else:
+        sinks.messages.append(told)
     _capture("slack", request, ts=ts)
-    return Answer({"ok": True, "channel": channel, "ts": ts, "message": {"text": text, "type": "message", "ts": ts}})
+    return Answer({"ok": True, "channel": where, "ts": ts, "message": told})
+
+
+def _slack_channels(_request: Request) -> Answer:
+    _channel("nova-incidents")
+    known = [{"id": identifier, "name": name} for name, identifier in sinks.channels.items()]
+    return Answer({"ok": True, "channels": known, "response_metadata": {"next_cursor": ""}})
+
+
+def _slack_history(request: Request) -> Answer:
+    """What stands in a channel, or in the thread that `ts` names; only messages outside of threads for the former."""
+    thread, oldest = request.body.get("ts"), float(request.body.get("oldest", 0))
+    there = [
+        message
+        for message in sinks.messages
+        if message["channel"] == request.body.get("channel")
+        and float(message["ts"]) >= oldest
+        and (message.get("thread_ts") == thread if thread else "thread_ts" not in message)
+    ]
+    return Answer({"ok": True, "messages": there[::-1], "response_metadata": {"next_cursor": ""}})
+
+
+def _slack_auth(_request: Request) -> Answer:
+    return Answer({"ok": True, "team": "Nova", "user": "novaops", "team_id": "TNOVA", "user_id": "UNOVAOPS"})
+
+
+SLACK_METHODS: dict[str, Callable[[Request], Answer]] = {
+    "auth.test": _slack_auth,
+    "chat.postMessage": _slack_post,
+    "chat.update": _slack_post,
+    "conversations.list": _slack_channels,
+    "conversations.history": _slack_history,
+    "conversations.replies": _slack_history,
+}
 
 
 def _pagerduty_enqueue(request: Request) -> Answer:
@@ -178,8 +262,23 @@ def _pagerduty_incident(request: Request, identifier: str) -> Answer:
         return Answer({"error": {"code": 2006, "message": "Authentication failed"}}, HTTPStatus.UNAUTHORIZED)
     if not request.sender:
         return Answer({"error": {"code": 2001, "message": "From header is required"}}, HTTPStatus.BAD_REQUEST)
+    known = sinks.pages.setdefault(identifier, {"status": "triggered", "notes": []})
+    if request.method == "PUT":
+        known["status"] = request.body.get("incident", {}).get("status", known["status"])
+        _capture("pagerduty", request)
+    return Answer({"incident": {"id": identifier, "type": "incident", "status": known["status"]}})
+
+
+def _pagerduty_notes(request: Request, identifier: str) -> Answer:
+    if refusal := _refusal("pagerduty"):
+        return refusal
+    known = sinks.pages.setdefault(identifier, {"status": "triggered", "notes": []})
+    if request.method == "GET":
+        return Answer({"notes": known["notes"]})
+    note = {**request.body.get("note", {}), "id": f"PN{next(sinks.numbers):06d}"}
+    known["notes"].append(note)
     _capture("pagerduty", request)
-    return Answer({"incident": {**request.body.get("incident", {}), "id": identifier, "type": "incident"}})
+    return Answer({"note": note}, HTTPStatus.CREATED)
 
 
 def _statuspage(request: Request, page: str, identifier: str | None) -> Answer:
@@ -187,6 +286,8 @@ def _statuspage(request: Request, page: str, identifier: str | None) -> Answer:
         return refusal
     if not request.authorization.startswith("OAuth "):
         return Answer({"error": "Could not authenticate"}, HTTPStatus.UNAUTHORIZED)
+    if request.method == "GET":
+        return Answer(list(reversed(sinks.incidents.values())))
     asked = request.body.get("incident")
     if not isinstance(asked, dict) or asked.get("status", STATUSES[0]) not in STATUSES:
         return Answer({"error": ["status is invalid"]}, HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -211,6 +312,12 @@ def _set_errors(request: Request) -> Answer:
     sinks.errors.clear()
     sinks.errors.update(request.body)
     return Answer(dict(sinks.errors))
+
+
+def _set_troubles(request: Request) -> Answer:
+    """Let the next requests have these troubles: {"troubles": [{"kind": "drop-after", "path": "chat."}]}."""
+    sinks.troubles.set(request.body.get("troubles", []))
+    return Answer({"troubles": len(sinks.troubles.waiting)})
 
 
 def _status(_request: Request) -> Answer:
@@ -248,15 +355,17 @@ Respond = Callable[..., Answer]
 ROUTES: tuple[tuple[re.Pattern[str], tuple[str, ...], Respond], ...] = (
     (re.compile(r"/slack/api/([\w.]+)"), ("POST",), _slack),
     (re.compile(r"/pagerduty/v2/enqueue"), ("POST",), _pagerduty_enqueue),
-    (re.compile(r"/pagerduty/incidents/(\w+)"), ("PUT",), _pagerduty_incident),
+    (re.compile(r"/pagerduty/incidents/(\w+)"), ("GET", "PUT"), _pagerduty_incident),
+    (re.compile(r"/pagerduty/incidents/(\w+)/notes"), ("GET", "POST"), _pagerduty_notes),
     (
         re.compile(r"/statuspage/v1/pages/(\w+)/incidents"),
-        ("POST",),
+        ("GET", "POST"),
         lambda request, page: _statuspage(request, page, None),
     ),
     (re.compile(r"/statuspage/v1/pages/(\w+)/incidents/(\w+)"), ("PATCH", "PUT"), _statuspage),
     (re.compile(r"/captured"), ("GET",), _captured),
     (re.compile(r"/errors"), ("POST",), _set_errors),
+    (re.compile(r"/troubles"), ("POST",), _set_troubles),
     (re.compile(r"/messages"), ("GET",), _messages),
     (re.compile(r"/status"), ("GET",), _status),
 )

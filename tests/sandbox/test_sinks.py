@@ -33,7 +33,8 @@ def captured(send: Send) -> list[dict[str, Any]]:
 def test_a_slack_message_is_captured_and_gets_its_ts(send):
     answer = send("POST", "/slack/api/chat.postMessage", MESSAGE, SLACK).get_json()
     assert answer["ok"]
-    assert answer["channel"] == "#nova-incidents"
+    channels = send("POST", "/slack/api/conversations.list", headers=SLACK).get_json()["channels"]
+    assert [(each["name"], each["id"]) for each in channels] == [("nova-incidents", answer["channel"])]
     assert [(each["sink"], each["body"]["text"], each["ts"]) for each in captured(send)] == [
         ("slack", "INC-1 declared", answer["ts"])
     ]

@@ -1,0 +1,1 @@
+"""The outbox against the simulated Slack, status page and PagerDuty."""
