@@ -5,11 +5,10 @@ Every text that came from outside goes through `escape`. Times are UTC. The docu
 
 from datetime import datetime
 
-from incidents.measures import duration
-from incidents.postmortem import impact, response
+from incidents.postmortem import detection, evidence, factors, impact, lessons, response
 from incidents.postmortem.escape import inline, link, table, yaml_string
 from incidents.postmortem.markers import Part, front, generated, human
-from incidents.postmortem.story import AlertFact, Line, Story
+from incidents.postmortem.story import Line, Story
 
 LIFE = (
     ("started", "started_at"),
@@ -20,31 +19,38 @@ LIFE = (
 )
 
 
+LEGEND = (
+    "What NovaOps recorded is filled in by NovaOps and written again on request; quoted questions, and what stands in "
+    "their place, are people's."
+)
+LONGEST_LINE = 400
+
+
 def write(story: Story) -> list[Part]:
     """The parts of the document, in its order."""
     return [
         front(_front_matter(story)),
-        generated("title", f"# INC-{story.number}: {inline(story.title)}"),
+        generated("title", f"# INC-{story.number}: {inline(story.title)}\n\n{LEGEND}"),
         generated("summary", f"## Summary\n\n{_summary(story)}\n\n{_life(story)}"),
         human("summary-story", "Two more sentences: what customers noticed, and what the incident was really about."),
         generated("impact", f"## Impact\n\n{impact.write(story)}"),
         human("impact-people", "Customers affected, money, support tickets. Say how each number was counted."),
-        generated("detection", f"## Detection\n\n{_detection(story)}"),
+        generated("detection", f"## Detection\n\n{detection.write(story)}"),
         human("detection-judgement", "Was that good enough? What could have seen it earlier?"),
         generated("timeline", f"## Timeline\n\n{_timeline(story)}"),
         human("timeline-beliefs", "What did people believe at the time, and what made them believe it?"),
         generated("response", f"## Response\n\n{response.write(story)}"),
         human("response-judgement", "How did working together go? Which hand-over or message was missing?"),
-        generated("factors", f"## Contributing factors\n\n{_factors(story)}"),
+        generated("factors", f"## Contributing factors\n\n{factors.write(story)}"),
         human("factors-why", "Why did each of them make sense at the time? There is no single root cause."),
         generated("recovery", f"## Recovery\n\n{response.recovery(story)}"),
-        generated("lessons", f"## What went well, what went badly, where we were lucky\n\n{response.asking(story)}"),
+        generated("lessons", f"## What went well, what went badly, where we were lucky\n\n{lessons.write(story)}"),
         human("lessons-well", "What went well?"),
         human("lessons-badly", "What went badly?"),
         human("lessons-lucky", "Where were we lucky?"),
         generated("follow-ups", f"## Follow-ups\n\n{_follow_ups(story)}"),
         human("follow-ups-why", "Which of the contributing factors stays without a follow-up, and why is that fine?"),
-        generated("evidence", f"## Evidence\n\n{response.evidence(story)}"),
+        generated("evidence", f"## Evidence\n\n{evidence.write(story)}"),
         generated("end", _end(story)),
     ]
 
@@ -72,6 +78,7 @@ def _front_matter(story: Story) -> str:
     for measure in story.measures:
         key = measure.name.lower().replace(" ", "_")
         lines.append(f"{key}_s: {'null' if measure.seconds is None else round(measure.seconds)}")
+    lines.append(f"audit_digest: {yaml_string(story.audit.digest)}")
     lines.append(f"generated: {story.generated_at:%Y-%m-%dT%H:%M:%SZ}")
     lines.append(f"generator: {yaml_string(f'NovaOps {story.version}')}")
     lines.append(f"tags: {_yaml_list(('post-mortem', story.severity.lower(), *story.services))}")
@@ -103,34 +110,6 @@ def _life(story: Story) -> str:
     return table(["What", "UTC, or how long"], [*moments, *measured, *roles])
 
 
-def _detection(story: Story) -> str:
-    detect = story.measures[0]
-    first = min(story.alerts, key=lambda alert: alert.fired_at, default=None)
-    if first is None:
-        return f"A person's report detected it; no alert fired. {detect.name}: {detect.text}."
-    seen = f"{inline(first.title)} ({inline(first.source)}) saw it first, at {stamp(first.fired_at)} UTC"
-    condition = f"its condition had begun at {stamp(first.started_at)} UTC"
-    rows = [
-        [
-            stamp(alert.fired_at),
-            inline(alert.title),
-            inline(alert.service),
-            _value(alert),
-            duration((alert.cleared_at - alert.fired_at).total_seconds()) if alert.cleared_at else "not cleared",
-        ]
-        for alert in story.alerts
-    ]
-    alerts = table(["Fired (UTC)", "Alert", "Service", "Value", "Firing for"], rows)
-    return f"{seen}; {condition}. {detect.name}: {detect.text}.\n\n{alerts}"
-
-
-def _value(alert: AlertFact) -> str:
-    """What was measured; an alert that only others told of has no value."""
-    if alert.value is None or alert.threshold is None:
-        return "not measured here"
-    return f"{impact.number(alert.value)} against {impact.number(alert.threshold)}"
-
-
 def _timeline(story: Story) -> str:
     rows = [
         [
@@ -148,24 +127,18 @@ def _timeline(story: Story) -> str:
 def _text(line: Line, base_url: str) -> str:
     late = " (written down later)" if line.late else ""
     url = f"{base_url}{line.url}" if line.url.startswith("/") else line.url
-    return f"{link(line.text, url)}{late}"
-
-
-def _factors(story: Story) -> str:
-    found = [f"- {stamp(at)} UTC: {inline(text)}" for at, text in story.earlier_changes]
-    found += [
-        f"- {stamp(run.requested_at)} UTC: {inline(run.title)} on {inline(run.target)} ({inline(run.status)})"
-        for run in story.earlier_runs
-    ]
-    found += [f"- {inline(alert.title)}: {inline(alert.sentence)}" for alert in story.alerts]
-    if not found:
-        return "No deployment, run or alert is recorded in the hour before the start."
-    return "Candidates, from what is recorded of the hour before the start and of the incident itself:\n\n" + "\n".join(
-        found
-    )
+    text = line.text if len(line.text) <= LONGEST_LINE else f"{line.text[:LONGEST_LINE]}…"
+    return f"{link(text, url)}{late}"
 
 
 def _follow_ups(story: Story) -> str:
+    silent = [sign for sign in story.signs if sign.fired_at is None]
+    asked = "\n".join(f"- Should {inline(sign.rule)} have fired? Its threshold was crossed." for sign in silent)
+    ideas = f"\n\nTo decide upon:\n\n{asked}" if asked else ""
+    return f"{_written_down(story)}{ideas}"
+
+
+def _written_down(story: Story) -> str:
     if not story.follow_ups:
         return "None is written down yet."
     rows = [
@@ -184,9 +157,12 @@ def _follow_ups(story: Story) -> str:
 def _end(story: Story) -> str:
     audit = story.audit
     entries = (
-        f"{audit.entries} audit entries, #{audit.first_seq} to #{audit.last_seq}" if audit.entries else "No audit entry"
+        f"{audit.entries} audit entries, #{audit.first_seq} to #{audit.last_seq}, tell of this incident; the SHA-256 "
+        f"over their hashes, in their order, is `{audit.digest}`"
+        if audit.entries
+        else "No audit entry tells of this incident"
     )
     return (
-        f"---\n\nGenerated by NovaOps {story.version} at {stamp(story.generated_at)} UTC. {entries} tell of this "
-        f"incident; the head of the audit chain was #{audit.head_seq} with the hash `{audit.head_hash}`."
+        f"---\n\nGenerated by NovaOps {story.version} at {stamp(story.generated_at)} UTC. {entries}. "
+        f"The head of the audit chain was #{audit.head_seq} with the hash `{audit.head_hash}`."
     )

@@ -44,14 +44,14 @@ def link(text: str, url: str) -> str:
     return f"[{label}]({quote(url, safe=SAFE_IN_URL).replace('&', '&amp;')})"
 
 
-def fence(text: str) -> str:
+def fence(text: str, language: str = "text") -> str:
     """A fenced code block of lines that cannot close it themselves."""
     lines = [
         CONTROL.sub(" ", line.replace("\t", "    ")) for line in text.encode("utf-8", "ignore").decode().splitlines()
     ]
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     bar = "`" * max(3, longest + 1)
-    return "\n".join([f"{bar}text", *lines, bar])
+    return "\n".join([f"{bar}{language}", *lines, bar])
 
 
 def row(cells: list[str]) -> str:

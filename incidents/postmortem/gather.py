@@ -1,27 +1,28 @@
 """Loads the facts of a post-mortem from the rows of the incident, its alerts, runs, samples and audit entries."""
 
-from collections.abc import Mapping
+import json
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
-from django.db.models import Avg, Count, Max, Min, Sum
+from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 import novaops
-from dashboard.models import Alert, Sample, Series
-from dashboard.services.base import Series as Declared
-from dashboard.services.base import services
+from dashboard.models import Alert
 from incidents.checklist import spent
 from incidents.guard import where
 from incidents.health import titles
 from incidents.measures import measures
 from incidents.models import FollowUp, Incident, Link, TimelineEntry
+from incidents.postmortem import curves, measured
 from incidents.postmortem.story import (
     AlertFact,
     AuditRange,
-    Figure,
+    Excerpt,
     FollowUpFact,
+    Held,
     Line,
     RunFact,
     StepFact,
@@ -29,18 +30,22 @@ from incidents.postmortem.story import (
 )
 from novaops.audit import chain
 from novaops.audit.models import Entry
-from novaops.runbook.models import Run
+from novaops.runbook.models import Approval, Run, Undo
 
 MOST_LINES = 500
+MOST_EXCERPT = 40
 BEFORE = timedelta(hours=1)
+Kind = TimelineEntry.Kind
 
 
 def gather(incident: Incident, *, base_url: str) -> Story:
     """The facts as they stand now."""
     now = timezone.now()
     links = list(incident.links.all())
-    alerts = Alert.objects.filter(pk__in=[link.ref for link in links if link.kind == Link.Kind.ALERT])
-    runs = Run.objects.filter(pk__in=[link.ref for link in links if link.kind == Link.Kind.RUN])
+    alerts = list(_alerts([link.ref for link in links if link.kind == Link.Kind.ALERT]))
+    runs = list(_runs([link.ref for link in links if link.kind == Link.Kind.RUN]))
+    seen = measured.window(incident, where(incident), now)
+    figures, figures_query = measured.figures(incident, seen)
     newest = list(incident.timeline.select_related("author").order_by("-starred", "-at", "-id")[: MOST_LINES + 1])
     told = sorted(newest[:MOST_LINES], key=lambda entry: (entry.at, entry.pk))
     left_out = incident.timeline.count() - MOST_LINES if len(newest) > MOST_LINES else 0
@@ -50,6 +55,7 @@ def gather(incident: Incident, *, base_url: str) -> Story:
         title=incident.title,
         severity=incident.severity,
         severity_meaning=incident.grade.meaning,
+        update_every_s=incident.grade.update_every.total_seconds() if incident.grade.update_every else None,
         state=incident.state,
         environment=incident.environment,
         services=titles(incident.services),
@@ -59,14 +65,25 @@ def gather(incident: Incident, *, base_url: str) -> Story:
         declared_at=incident.declared_at,
         moments=incident.moments,
         measures=tuple(measures(incident.moments)),
-        alerts=tuple(_alert(alert) for alert in alerts.order_by("fired_at", "pk")),
-        runs=tuple(_run(run) for run in runs.select_related("requested_by").order_by("pk")),
+        alerts=tuple(_alert(alert) for alert in alerts),
+        runs=tuple(_run(run) for run in runs),
         earlier_runs=_earlier_runs(incident),
         earlier_changes=_earlier_changes(told),
+        reports=_lines(incident, Q(data__has_key="report")),
+        messages=_lines(incident, Q(kind=Kind.MESSAGE)),
+        roles=_roles(incident),
+        hand_overs=_lines(incident, Q(kind=Kind.ROLE)),
         timeline=tuple(_line(entry) for entry in told),
         timeline_left_out=left_out,
         steps=_steps(incident, now),
-        figures=_figures(incident, incident.resolved_at or now),
+        numbers=tuple(measured.numbers(incident, seen)),
+        states=tuple(curves.of_states(incident, seen, alerts)),
+        figures=figures,
+        figures_query=figures_query,
+        signs=tuple(curves.signs(incident, seen, alerts)),
+        charts=tuple(curves.charts(incident, seen, alerts, runs)),
+        effects=tuple(curves.effects(seen, runs, alerts, now)),
+        excerpts=_excerpts(incident),
         follow_ups=tuple(_follow_up(each) for each in incident.follow_ups.select_related("owner")),
         audit=_audit(incident),
         generated_at=now,
@@ -86,10 +103,56 @@ def _participants(incident: Incident) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
+def _alerts(linked: list[int]) -> QuerySet[Alert]:
+    """The alerts that were tied to the incident, oldest first."""
+    return Alert.objects.filter(pk__in=linked).prefetch_related("witnesses").order_by("fired_at", "pk")
+
+
+def _runs(linked: list[int]) -> QuerySet[Run]:
+    """The runs that were tied to the incident, oldest first, with what was decided about them."""
+    return Run.objects.filter(pk__in=linked).select_related("requested_by", "approval", "inverse").order_by("pk")
+
+
+def _lines(incident: Incident, which: Q) -> tuple[Line, ...]:
+    entries = incident.timeline.filter(which).select_related("author").order_by("at", "id")
+    return tuple(_line(entry) for entry in entries[:MOST_LINES])
+
+
+def _roles(incident: Incident) -> tuple[Held, ...]:
+    held = incident.roles.select_related("user")
+    return tuple(
+        Held(role=one.get_name_display(), who=one.user.get_username(), since=one.since, until=one.until) for one in held
+    )
+
+
+def _excerpts(incident: Incident) -> tuple[Excerpt, ...]:
+    """The log lines that were attached: entries of the timeline with `excerpt` among their data."""
+    entries = incident.timeline.filter(data__has_key="excerpt").order_by("at", "id")[:MOST_EXCERPT]
+    return tuple(
+        Excerpt(at=entry.at, title=entry.text, lines=tuple(str(line) for line in entry.data["excerpt"][:MOST_EXCERPT]))
+        for entry in entries
+    )
+
+
+def _row(row: Model) -> dict[str, Any]:
+    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+
+
+def _payload(alert: Alert) -> str:
+    """All that is recorded of an alert, and who told of it."""
+    known = _row(alert) | {"witnesses": [_row(witness) for witness in alert.witnesses.all()]}
+    return json.dumps(known, indent=2, sort_keys=True, default=str, ensure_ascii=False)
+
+
 def _alert(alert: Alert) -> AlertFact:
     return AlertFact(
         title=alert.title,
+        rule=alert.rule,
         service=_title(alert.service),
+        severity=alert.severity,
+        flaps=alert.flaps,
+        witnesses=tuple(f"{one} since {one.since:%Y-%m-%d %H:%M:%S} UTC" for one in alert.witnesses.all()),
+        payload=_payload(alert),
         source=alert.source,
         sentence=alert.sentence,
         started_at=alert.started_at,
@@ -101,8 +164,15 @@ def _alert(alert: Alert) -> AlertFact:
 
 
 def _run(run: Run) -> RunFact:
+    approval: Approval | None = getattr(run, "approval", None)
+    inverse: Undo | None = getattr(run, "inverse", None)
+    decided = approval.decided_at if approval else None
     return RunFact(
         title=run.title,
+        action=run.action,
+        approval_s=(decided - approval.created_at).total_seconds() if approval and decided else None,
+        worked=run.worked,
+        not_put_back=inverse.sentence if inverse and inverse.state == Undo.State.OPEN else "",
         target=run.target,
         service=run.service,
         status=run.status,
@@ -120,7 +190,7 @@ def _run(run: Run) -> RunFact:
 def _earlier_runs(incident: Incident) -> tuple[RunFact, ...]:
     window = (incident.started_at - BEFORE, incident.started_at)
     runs = Run.objects.filter(environment=incident.environment, created_at__range=window)
-    return tuple(_run(run) for run in runs.select_related("requested_by").order_by("pk")[:20])
+    return tuple(_run(run) for run in runs.select_related("requested_by", "approval", "inverse").order_by("pk")[:20])
 
 
 def _earlier_changes(entries: list[TimelineEntry]) -> tuple[tuple[datetime, str], ...]:
@@ -164,42 +234,6 @@ def _proof(piece: dict[str, str], otherwise: datetime) -> tuple[datetime, str, s
     return parse_datetime(piece["at"]) or otherwise, piece["kind"], piece["text"]
 
 
-def _figures(incident: Incident, until: datetime) -> tuple[Figure, ...]:
-    series = Series.objects.filter(environment=incident.environment, service__in=incident.services)
-    known = {row.pk: row for row in series}
-    totals = (
-        Sample.objects.filter(series__in=list(known), at__range=(incident.started_at, until))
-        .values("series_id")
-        .annotate(low=Min("value"), average=Avg("value"), high=Max("value"), total=Sum("value"), samples=Count("value"))
-    )
-    declared = _declared(incident)
-    figures = []
-    for row in totals:
-        one = known[row["series_id"]]
-        figures.append(_figure(one, declared.get((one.service, one.name)), row))
-    return tuple(sorted(figures, key=lambda figure: (figure.service, figure.series)))
-
-
-def _declared(incident: Incident) -> dict[tuple[str, str], Declared]:
-    place = where(incident)
-    return {(kind, one.name): one for kind, service in services.items() for one in service.series_in(place)}
-
-
-def _figure(series: Series, known: Declared | None, numbers: Mapping[str, Any]) -> Figure:
-    return Figure(
-        service=_title(series.service),
-        series=f"{series.name} {series.resource}".rstrip(),
-        unit=series.unit,
-        low=numbers["low"],
-        average=numbers["average"],
-        high=numbers["high"],
-        total=numbers["total"],
-        samples=int(numbers["samples"]),
-        source=(known.metric or known.source) if known else series.service,
-        counts=known is not None and known.statistic == "Sum",
-    )
-
-
 def _follow_up(each: FollowUp) -> FollowUpFact:
     return FollowUpFact(
         title=each.title,
@@ -211,10 +245,14 @@ def _follow_up(each: FollowUp) -> FollowUpFact:
 
 
 def _audit(incident: Incident) -> AuditRange:
-    seqs = (
-        Entry.objects.filter(incident=incident.number).order_by().aggregate(n=Count("seq"), a=Min("seq"), z=Max("seq"))
-    )
+    """The entries that tell of the incident, and a hash over theirs: it changes with any of them."""
+    entries = list(Entry.objects.filter(incident=incident.number).order_by("seq").values_list("seq", "hash"))
     head_seq, head_hash = chain.head()
     return AuditRange(
-        entries=seqs["n"], first_seq=seqs["a"] or 0, last_seq=seqs["z"] or 0, head_seq=head_seq, head_hash=head_hash
+        entries=len(entries),
+        first_seq=entries[0][0] if entries else 0,
+        last_seq=entries[-1][0] if entries else 0,
+        digest=sha256("".join(digest for _, digest in entries).encode()).hexdigest() if entries else "",
+        head_seq=head_seq,
+        head_hash=head_hash,
     )

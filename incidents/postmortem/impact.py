@@ -1,8 +1,10 @@
-"""The impact of an incident in numbers, recomputable from the recorded samples that they name."""
+"""The impact of an incident in numbers, each with its source and the query that computes it again."""
 
 from incidents.measures import duration
-from incidents.postmortem.escape import inline, table
+from incidents.postmortem.escape import fence, inline, table
 from incidents.postmortem.story import Figure, Story
+
+NOT_RECORDED = "not recorded"
 
 
 def number(value: float) -> str:
@@ -15,17 +17,37 @@ def number(value: float) -> str:
     return f"{value:.6f}".rstrip("0").rstrip(".") if "e" in digits else digits
 
 
+def with_unit(value: float | None, unit: str) -> str:
+    """The figure with its unit; what nobody recorded is no zero."""
+    return NOT_RECORDED if value is None else f"{number(value)} {inline(unit)}".strip()
+
+
 def write(story: Story) -> str:
-    """Minutes of each alert, the headline figures, and each series of the affected services with its source."""
-    parts = [_firing(story), _series(story)]
+    """The headline numbers, the time in each state, and each series of the affected services with its source."""
+    parts = [_numbers(story), _states(story), _firing(story), _series(story), _queries(story)]
     return "\n\n".join(part for part in parts if part)
 
 
+def _numbers(story: Story) -> str:
+    rows = [[inline(one.label), f"**{with_unit(one.value, one.unit)}**", inline(one.source)] for one in story.numbers]
+    return table(["Number", "Value", "Source"], rows) if rows else ""
+
+
+def _states(story: Story) -> str:
+    rows = [
+        [inline(one.service), *(duration(length) for length in (one.crit_s, one.warn_s, one.unknown_s, one.ok_s))]
+        for one in story.states
+    ]
+    if not rows:
+        return ""
+    head = ["Service", "Critical", "Degraded", "No data", "Otherwise"]
+    return f"Time in each state, by the alerts that fired and the samples that came:\n\n{table(head, rows)}"
+
+
 def _firing(story: Story) -> str:
-    end = story.moments.resolved_at or story.generated_at
     lines = [
-        f"- {inline(alert.title)} fired for {duration(((alert.cleared_at or end) - alert.fired_at).total_seconds())}"
-        f" ({inline(alert.source)})."
+        f"- {inline(alert.title)} fired for "
+        f"{duration(((alert.cleared_at or story.ended_at) - alert.fired_at).total_seconds())} ({inline(alert.source)})."
         for alert in story.alerts
     ]
     return "\n".join(lines)
@@ -38,16 +60,29 @@ def _series(story: Story) -> str:
         [
             inline(figure.service),
             inline(figure.series),
-            _with_unit(figure.low, figure),
-            _with_unit(figure.average, figure),
-            f"**{_with_unit(figure.high, figure)}**",
-            _with_unit(figure.total, figure) if figure.counts else "",
-            f"{figure.samples} samples, {inline(figure.source)}",
+            with_unit(figure.low, figure.unit),
+            with_unit(figure.average, figure.unit),
+            f"**{with_unit(figure.high, figure.unit)}**",
+            with_unit(figure.total, figure.unit) if figure.counts else "",
+            _source(figure),
         ]
         for figure in story.figures
     ]
     return table(["Service", "Series", "Lowest", "Average", "Peak", "Sum", "Source"], rows)
 
 
-def _with_unit(value: float, figure: Figure) -> str:
-    return f"{number(value)} {inline(figure.unit)}".strip()
+def _source(figure: Figure) -> str:
+    return f"{figure.samples} samples, {inline(figure.source)}"
+
+
+def _queries(story: Story) -> str:
+    """What computes each number again in NovaOps' own database, folded."""
+    asked = [(one.label, one.query) for one in story.numbers]
+    asked += [("Each series", story.figures_query)] if story.figures else []
+    if not asked:
+        return ""
+    body = "\n\n".join(f"{inline(label)}:\n\n{fence(f'{query};', 'sql')}" for label, query in asked)
+    return (
+        "<details>\n<summary>Queries that compute these numbers again from the recorded samples</summary>\n\n"
+        f"{body}\n\n</details>"
+    )

@@ -1,4 +1,8 @@
-"""Markdown as safe HTML for the preview: CommonMark with GFM tables, no raw HTML, then an allowlist of tags."""
+"""Markdown as safe HTML for the preview: CommonMark with GFM tables and strikethrough, then an allowlist of tags.
+
+The allowlist is what decides: whatever HTML a text carries, only these tags and attributes are left. A renderer of
+CommonMark or GFM with the same allowlist shows the exported file alike; images stay links here.
+"""
 
 import re
 
@@ -10,13 +14,22 @@ MAX_BYTES = 200 * 1024
 TAGS = {
     *("h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "blockquote", "pre", "code", "em", "strong", "s", "del"),
     *("ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td", "a"),
+    *("details", "summary", "figure", "figcaption", "svg", "path", "line"),
 }
+DRAWN = {"stroke", "stroke-width", "stroke-dasharray"}
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---[ \t]*(?:\n|\Z)", re.DOTALL)
 MARKER = re.compile(r"^<!-- nova:[a-z]+ [^\n]*-->[ \t]*$", re.MULTILINE)
-parser = MarkdownIt("js-default", {"html": False, "linkify": False}).disable("image")
+parser = MarkdownIt("gfm-like", {"html": True, "linkify": False}).disable(["image", "linkify"])
 cleaner = nh3.Cleaner(
     tags=TAGS,
-    attributes={"*": set(), "a": {"href"}, "ol": {"start"}},
+    attributes={
+        "*": set(),
+        "a": {"href"},
+        "ol": {"start"},
+        "svg": {"viewBox", "width", "height", "role", "aria-label"},
+        "path": {"d", "fill", *DRAWN},
+        "line": {"x1", "y1", "x2", "y2", *DRAWN},
+    },
     # Wide tables scroll by themselves, which the keyboard must reach.
     set_tag_attribute_values={"table": {"tabindex": "0"}},
     url_schemes={"http", "https", "mailto"},

@@ -1,11 +1,13 @@
-"""How an incident was worked on: runs, checklist, overrides, and the facts that ask for a judgement."""
+"""How an incident was worked on: roles, hand-overs, messages, runs, the checklist with its overrides; the recovery."""
 
-from collections import Counter
 from datetime import datetime
 
 from incidents.measures import duration
 from incidents.postmortem.escape import inline, link, table
-from incidents.postmortem.story import RunFact, StepFact, Story
+from incidents.postmortem.impact import with_unit
+from incidents.postmortem.story import Effect, Line, RunFact, StepFact, Story
+
+SKIPPED = "skipped"
 
 
 def _clock(at: datetime | None) -> str:
@@ -13,9 +15,31 @@ def _clock(at: datetime | None) -> str:
 
 
 def write(story: Story) -> str:
-    """Runs with outcome and duration, the checklist with its times; overrides and broken glass in red words."""
-    parts = [_runs(story), _broken_glass(story), _checklist(story), _overrides(story)]
+    """Roles, hand-overs, messages, runs and the checklist; overrides, skipped steps and broken glass in red."""
+    parts = [
+        _roles(story),
+        _lines("Hand-overs and changes of roles:", story.hand_overs),
+        _runs(story),
+        _broken_glass(story),
+        _lines("What people outside were told:", story.messages) or "No message to people outside is recorded.",
+        _checklist(story),
+        _overrides(story),
+    ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _roles(story: Story) -> str:
+    rows = [["Commander", inline(story.commander) or "nobody", "", ""]]
+    rows += [
+        [inline(held.role), inline(held.who), _clock(held.since), _clock(held.until) or "until the end"]
+        for held in story.roles
+    ]
+    return table(["Role", "Who", "From (UTC)", "Until (UTC)"], rows)
+
+
+def _lines(title: str, lines: tuple[Line, ...]) -> str:
+    rows = [[_clock(line.at), link(line.text, line.url), inline(line.who)] for line in lines]
+    return f"{title}\n\n{table(['UTC', 'What', 'Who'], rows)}" if rows else ""
 
 
 def _runs(story: Story) -> str:
@@ -29,11 +53,13 @@ def _runs(story: Story) -> str:
             inline(run.by),
             inline(run.status),
             _took(run),
+            duration(run.approval_s) if run.approval_s is not None else "",
             inline(run.outcome),
         ]
         for run in story.runs
     ]
-    return table(["Requested (UTC)", "Action", "Target", "By", "Ended", "Took", "Outcome"], rows)
+    head = ["Requested (UTC)", "Action", "Target", "By", "Ended", "Took", "Approval", "Outcome"]
+    return table(head, rows)
 
 
 def _broken_glass(story: Story) -> str:
@@ -59,7 +85,7 @@ def _checklist(story: Story) -> str:
     rows = [
         [
             step.title,
-            f"**{step.state}**" if step.override_reason else step.state,
+            f"🔴 **{step.state}**" if _forced(step) else step.state,
             _clock(step.done_at),
             duration(step.took_s) if step.took_s is not None else "",
             inline(step.by),
@@ -70,65 +96,47 @@ def _checklist(story: Story) -> str:
     return table(["Step", "State", "Closed (UTC)", "Took", "By", "Parts not ticked"], rows)
 
 
+def _forced(step: StepFact) -> bool:
+    """Whether it was closed without its evidence."""
+    return bool(step.override_reason) or step.state == SKIPPED
+
+
 def _overrides(story: Story) -> str:
-    found = [step for step in story.steps if step.override_reason]
-    return "\n\n".join(_override(step) for step in found)
+    return "\n\n".join(_override(step) for step in story.steps if _forced(step))
 
 
 def _override(step: StepFact) -> str:
+    what = "Skipped" if step.state == SKIPPED else "Overridden"
     return (
-        f"> 🔴 **Overridden: {step.title} was closed without its evidence** at {_clock(step.done_at)} UTC "
+        f"> 🔴 **{what}: {step.title} was closed without its evidence** at {_clock(step.done_at)} UTC "
         f"by {inline(step.by)}. "
         f"Reason: {inline(step.override_reason)}"
     )
 
 
 def recovery(story: Story) -> str:
-    """Which runs ended it, and how long that took."""
-    mitigate = next(measure for measure in story.measures if measure.name == "Time to mitigate")
+    """Which runs ended it, what they changed in the series, and how long it took."""
     lines = [
         f"- {inline(run.title)} on {inline(run.target)} ended {_clock(run.finished_at)} UTC: {inline(run.outcome)}"
         for run in story.runs
         if run.status == "succeeded"
     ]
-    return "\n".join([*lines, f"- {mitigate.name}: {mitigate.text} ({mitigate.meaning})."])
+    lines += [
+        f"- {measure.name}: {measure.text} ({measure.meaning})."
+        for measure in story.measures
+        if measure.name in ("Time to mitigate", "Time to resolve")
+    ]
+    rows = [_effect(effect) for effect in story.effects]
+    head = ["Action ended (UTC)", "Action", "Series", "Five minutes before", "Five minutes after"]
+    changed = f"\n\nWhat the watched series did around each action:\n\n{table(head, rows)}" if rows else ""
+    return "\n".join(lines) + changed
 
 
-def asking(story: Story) -> str:
-    """The facts that ask for a judgement; people give it below."""
-    found = [*_flaps(story), *_bad_runs(story), *_override_facts(story), *_late(story)]
-    if not found:
-        return "Nothing recorded stands out."
-    return "\n".join(f"- {line}" for line in found)
-
-
-def _flaps(story: Story) -> list[str]:
-    counts = Counter(alert.title for alert in story.alerts)
-    return [f"{inline(title)} fired {count} times." for title, count in counts.items() if count > 1]
-
-
-def _bad_runs(story: Story) -> list[str]:
+def _effect(effect: Effect) -> list[str]:
     return [
-        f"{inline(run.title)} ended {inline(run.status)}."
-        for run in story.runs
-        if run.status not in ("succeeded", "running")
+        _clock(effect.finished_at),
+        inline(f"{effect.run} on {effect.target}"),
+        inline(f"{effect.service}: {effect.series}"),
+        with_unit(effect.before, effect.unit),
+        with_unit(effect.after, effect.unit),
     ]
-
-
-def _override_facts(story: Story) -> list[str]:
-    return [
-        f"{step.title} was overridden: {inline(step.override_reason)}" for step in story.steps if step.override_reason
-    ]
-
-
-def _late(story: Story) -> list[str]:
-    late = sum(line.late for line in story.timeline)
-    return [f"{late} entries of the timeline were written down later than they happened."] if late else []
-
-
-def evidence(story: Story) -> str:
-    """What proved each step, as one small table."""
-    rows = [
-        [step.title, _clock(at), inline(kind), inline(text)] for step in story.steps for at, kind, text in step.evidence
-    ]
-    return table(["Step", "UTC", "Kind", "What"], rows) if rows else "No step was closed on evidence."

@@ -8,8 +8,12 @@ from incidents.measures import Measure, Moments
 
 @dataclass(frozen=True, kw_only=True)
 class AlertFact:
+    """One alert; `payload` is all that is known of it, as JSON. `flaps` counts how often it came back."""
+
     title: str
+    rule: str
     service: str
+    severity: str
     source: str
     sentence: str
     started_at: datetime
@@ -17,11 +21,17 @@ class AlertFact:
     cleared_at: datetime | None
     value: float | None
     threshold: float | None
+    flaps: int
+    witnesses: tuple[str, ...]
+    payload: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunFact:
+    """One run. `approval_s` is how long it waited for a second person; `worked` what a person said afterwards."""
+
     title: str
+    action: str
     target: str
     service: str
     status: str
@@ -33,6 +43,9 @@ class RunFact:
     url: str
     broken_glass: bool = False
     reason: str = ""
+    approval_s: float | None = None
+    worked: bool | None = None
+    not_put_back: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +74,16 @@ class StepFact:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Held:
+    """Who held a role, from when to when; `until` is None where they still do."""
+
+    role: str
+    who: str
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Figure:
     """The samples of one series between start and end, and their source. `counts`: adding them up means something."""
 
@@ -77,6 +100,92 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Number:
+    """One number of the impact: None where nothing was recorded. `query` computes it again from the samples."""
+
+    label: str
+    value: float | None
+    unit: str
+    source: str
+    query: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class InState:
+    """For how long a service was in each state between start and end, in seconds."""
+
+    service: str
+    crit_s: float
+    warn_s: float
+    unknown_s: float
+    ok_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sign:
+    """A rule whose threshold a series had crossed: first at `at`, in `beyond` samples. `fired_at` is None if it never
+    became an alert."""
+
+    rule: str
+    service: str
+    series: str
+    at: datetime
+    value: float
+    threshold: float
+    unit: str
+    waits_s: float
+    beyond: int
+    fired_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """Something that happened while a chart was drawn: an alert or an action."""
+
+    at: datetime
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """A series in equal bins from `start` to `end`, None where nothing was collected."""
+
+    service: str
+    series: str
+    unit: str
+    start: datetime
+    end: datetime
+    values: tuple[float | None, ...]
+    threshold: float | None
+    marks: tuple[Mark, ...]
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """A series on average before a run began and after it had ended, None where nothing was collected."""
+
+    run: str
+    target: str
+    finished_at: datetime
+    service: str
+    series: str
+    unit: str
+    before: float | None
+    after: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Excerpt:
+    """Log lines that were attached to the incident."""
+
+    at: datetime
+    title: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class FollowUpFact:
     title: str
     kind: str
@@ -87,11 +196,12 @@ class FollowUpFact:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditRange:
-    """The audit entries of the incident and the head of the chain when the document was generated."""
+    """The audit entries of the incident, the hash over their hashes, and the head of the chain at that time."""
 
     entries: int
     first_seq: int
     last_seq: int
+    digest: str
     head_seq: int
     head_hash: str
 
@@ -105,6 +215,7 @@ class Story:
     title: str
     severity: str
     severity_meaning: str
+    update_every_s: float | None
     state: str
     environment: str
     services: tuple[str, ...]
@@ -118,12 +229,28 @@ class Story:
     runs: tuple[RunFact, ...]
     earlier_runs: tuple[RunFact, ...]
     earlier_changes: tuple[tuple[datetime, str], ...]
+    reports: tuple[Line, ...]
+    messages: tuple[Line, ...]
+    roles: tuple[Held, ...]
+    hand_overs: tuple[Line, ...]
     timeline: tuple[Line, ...]
     timeline_left_out: int
     steps: tuple[StepFact, ...]
+    numbers: tuple[Number, ...]
+    states: tuple[InState, ...]
     figures: tuple[Figure, ...]
+    figures_query: str
+    signs: tuple[Sign, ...]
+    charts: tuple[Chart, ...]
+    effects: tuple[Effect, ...]
+    excerpts: tuple[Excerpt, ...]
     follow_ups: tuple[FollowUpFact, ...]
     audit: AuditRange
     generated_at: datetime
     version: str
     base_url: str
+
+    @property
+    def ended_at(self) -> datetime:
+        """Up to when the incident is told: its resolution, or now."""
+        return self.moments.resolved_at or self.generated_at

@@ -1,0 +1,51 @@
+"""What proves the document: charts with their data, log excerpts, the alerts as they came, the checklist's evidence."""
+
+from collections.abc import Iterator
+
+from incidents.postmortem import chart
+from incidents.postmortem.escape import fence, inline, link, table
+from incidents.postmortem.story import Story
+
+MOST_PAYLOADS = 20
+
+
+def write(story: Story) -> str:
+    """Charts, excerpts, payloads, the proofs of each step, links."""
+    parts = [*_charts(story), *_excerpts(story), *_payloads(story), _proofs(story), _links(story)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _charts(story: Story) -> Iterator[str]:
+    if not story.charts:
+        yield "No samples are recorded that could be drawn."
+    for one in story.charts:
+        yield chart.draw(one)
+
+
+def _excerpts(story: Story) -> Iterator[str]:
+    for one in story.excerpts:
+        yield chart.folded(f"{one.at:%Y-%m-%d %H:%M:%S} UTC: {one.title}", fence("\n".join(one.lines)))
+
+
+def _payloads(story: Story) -> Iterator[str]:
+    for alert in story.alerts[:MOST_PAYLOADS]:
+        summary = f"Alert as it was recorded: {alert.title}, {alert.fired_at:%Y-%m-%d %H:%M:%S} UTC"
+        yield chart.folded(summary, fence(alert.payload, "json"))
+
+
+def _proofs(story: Story) -> str:
+    rows = [
+        [step.title, f"{at:%Y-%m-%d %H:%M:%S}", inline(kind), inline(text)]
+        for step in story.steps
+        for at, kind, text in step.evidence
+    ]
+    return table(["Step", "UTC", "Kind", "What"], rows) if rows else "No step was closed on evidence."
+
+
+def _links(story: Story) -> str:
+    """The pages of NovaOps that tell more, and where else people wrote."""
+    pages = [(f"INC-{story.number}: the room", f"{story.base_url}/incidents/{story.number}/")]
+    pages += [(f"Run: {run.title}", f"{story.base_url}{run.url}") for run in story.runs if run.url]
+    pages += [(line.text[:80], line.url) for line in story.messages if line.url.startswith("http")]
+    pages.append(("Audit entries", f"{story.base_url}/audit/?incident={story.number}"))
+    return "\n".join(f"- {link(title, url)}" for title, url in dict.fromkeys(pages))

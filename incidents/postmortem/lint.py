@@ -1,0 +1,143 @@
+"""What a post-mortem still lacks, or says in a way that helps nobody: pure, over its text and a few facts."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
+
+from incidents.measures import duration
+from incidents.postmortem.markers import Kind, Part, parse
+from incidents.postmortem.story import FollowUpFact
+
+LONGEST_GAP = timedelta(minutes=15)
+
+
+class Check(StrEnum):
+    """What is looked at. `STOPS` are those that must be clean before a review is asked for."""
+
+    BLAME = "blame"
+    GAP = "gap"
+    FOLLOW_UP = "follow-up"
+    SOURCE = "source"
+    EMPTY = "empty"
+    SHOWN = "shown"
+
+
+STOPS = frozenset({Check.FOLLOW_UP, Check.EMPTY})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing to look at. `line` counts from 1 in the text; 0 where it is not about a line."""
+
+    check: Check
+    line: int
+    sentence: str
+
+    @property
+    def stops(self) -> bool:
+        return self.check in STOPS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What the text does not say itself: the follow-ups as they are now, when something was told, start and end."""
+
+    follow_ups: Sequence[FollowUpFact] = ()
+    told: Sequence[datetime] = ()
+    started_at: datetime | None = None
+    resolved_at: datetime | None = None
+
+
+BLAME = re.compile(
+    r"\b(human error|operator error|user error|pilot error|careless\w*|negligen\w+|incompeten\w+|stupid\w*|la[sz]y"
+    r"|sloppy|blame[ds]?|blaming|culprit|guilty|\w+['\u2019]s (?:fault|mistake)|fault of|should have known"
+    r"|should not have|shouldn['\u2019]t have|could have easily"
+    r"|obviously|forgot to|failed to (?:notice|follow|check|read)"
+    r"|did(?: not|n['\u2019]t) (?:bother|care)|the root cause was)\b",
+    re.IGNORECASE,
+)
+COUNTED = (
+    "customers|users|merchants|accounts|requests|calls|tickets|errors|transactions|payments|redemptions|orders|events"
+    "|people|rows|sessions"
+)
+FIGURE = re.compile(
+    rf"[€$£]\s?\d[\d.,]*"
+    rf"|\b\d[\d.,\u00a0 ]*\s?(?:%|percent\b|(?:k|m|million|thousand)?\s?(?:{COUNTED})\b|(?:EUR|USD|GBP)\b)",
+    re.IGNORECASE,
+)
+SOURCED = re.compile(
+    r"\]\(|`|<https?:|\b(sources?|counted|according to|measured|estimated?|query|queried|from the|as reported"
+    r"|reported by)\b",
+    re.IGNORECASE,
+)
+IMAGE = re.compile(r"!\[[^\]]*\]\(")
+BARE = re.compile(r"(?<![<(\[`\w])(https?://|www\.)\S+")
+
+
+def lint(text: str, known: Known) -> list[Finding]:
+    """Every finding, those about the text in the order of its lines first."""
+    found: list[Finding] = []
+    line = 1
+    for part in parse(text):
+        if part.kind in (Kind.HUMAN, Kind.TEXT) or (part.kind == Kind.GENERATED and part.edited):
+            found += _written(part, line)
+        line += part.raw.count("\n")
+    return [*found, *_gaps(known), *_follow_ups(known)]
+
+
+def _written(part: Part, first: int) -> Iterator[Finding]:
+    """What people wrote: empty sections, blame, figures without a source, what reads differently elsewhere."""
+    lines = part.raw.split("\n")
+    if part.kind == Kind.HUMAN and not _answered(lines):
+        prompt = next((line.lstrip("> ") for line in lines if line.startswith(">")), part.key)
+        yield Finding(check=Check.EMPTY, line=first, sentence=f"Nobody answered yet: {prompt}")
+    for at, line in enumerate(lines, first):
+        if line.startswith((">", "<!--")):
+            continue
+        yield from _line(line, at)
+
+
+def _answered(lines: list[str]) -> bool:
+    return any(line.strip() and not line.startswith((">", "<!--")) for line in lines)
+
+
+def _line(line: str, at: int) -> Iterator[Finding]:
+    if blame := BLAME.search(line):
+        says = f"“{blame[0]}” looks for somebody to blame: say what made it possible."
+        yield Finding(check=Check.BLAME, line=at, sentence=says)
+    figure = FIGURE.search(line)
+    if figure and not SOURCED.search(line):
+        says = f"“{figure[0].strip()}” has no source: say how it was counted, or link to it."
+        yield Finding(check=Check.SOURCE, line=at, sentence=says)
+    if IMAGE.search(line):
+        yield Finding(check=Check.SHOWN, line=at, sentence="An image is shown as a link here: prefer a link.")
+    elif BARE.search(line):
+        says = "A bare address is a link in some renderers only: put it between < and >."
+        yield Finding(check=Check.SHOWN, line=at, sentence=says)
+
+
+def _gaps(known: Known) -> Iterator[Finding]:
+    """Stretches of the incident in which nothing was told."""
+    if known.started_at is None or known.resolved_at is None:
+        return
+    inside = sorted(at for at in known.told if known.started_at < at < known.resolved_at)
+    for before, after in pairwise([known.started_at, *inside, known.resolved_at]):
+        if after - before > LONGEST_GAP:
+            says = (
+                f"Nothing is told between {before:%H:%M:%S} and {after:%H:%M:%S} UTC "
+                f"({duration((after - before).total_seconds())}): what happened?"
+            )
+            yield Finding(check=Check.GAP, line=0, sentence=says)
+
+
+def _follow_ups(known: Known) -> Iterator[Finding]:
+    if not known.follow_ups:
+        yield Finding(check=Check.FOLLOW_UP, line=0, sentence="No follow-up is written down.")
+    for each in known.follow_ups:
+        lacks = [word for word, there in (("owner", each.owner), ("date", each.due)) if not there]
+        if each.state == "open" and lacks:
+            says = f"The follow-up “{each.title}” has no {' and no '.join(lacks)}."
+            yield Finding(check=Check.FOLLOW_UP, line=0, sentence=says)
