@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from dashboard import alerts, leases, metrics, models, samples, thresholds
+from dashboard import alerts, deployments, leases, metrics, models, samples, thresholds
 from dashboard.asking import BROKEN, Answer, ask_all
 from dashboard.metrics import Wanted
 from dashboard.samples import Key, Value
@@ -180,6 +180,7 @@ def _write(
         asked_for = [one.row.pk for one in wanted.values() if one.declared.metric]
         models.Series.objects.filter(pk__in=asked_for).update(asked_until=end)
     _write_readings(environment, seen, wanted, started)
+    deployments.keep(environment.name, {kind: one.facts for kind, one in seen.items()}, started)
     alerts.update(environment.name, _watch(environment, wanted, started), started)
     live.publish(f"overview:{environment.name}")
     return models.Round.objects.create(

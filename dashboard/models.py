@@ -62,6 +62,15 @@ class Hour(Rollup):
     """Bins of one hour. Partitioned by month."""
 
 
+class Unrolled(models.Model):
+    """An hour with samples that the rollups do not have yet: new, late or corrected ones. One row for each write."""
+
+    hour = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H:00}"
+
+
 class Latest(models.Model):
     """The newest sample of a series."""
 
@@ -96,6 +105,33 @@ class Reading(models.Model):
 
     def __str__(self) -> str:
         return f"{self.environment} {self.service}"
+
+
+class Deployment(models.Model):
+    """A deployment of an ECS service, as it was last seen: ECS itself forgets those that are over."""
+
+    environment = models.CharField(max_length=40)
+    service = models.CharField(max_length=20)
+    deployment_id = models.CharField(max_length=60)
+    task_definition = models.CharField(max_length=255)
+    status = models.CharField(max_length=20, blank=True)
+    rollout_state = models.CharField(max_length=20, blank=True)
+    reason = models.TextField(blank=True)
+    desired = models.PositiveIntegerField()
+    running = models.PositiveIntegerField()
+    failed_tasks = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["environment", "service", "deployment_id"], name="deployment_once"),
+        ]
+        indexes = [models.Index(fields=["environment", "service", "-at"], name="deployment_recent")]
+
+    def __str__(self) -> str:
+        return self.task_definition
 
 
 class Round(models.Model):

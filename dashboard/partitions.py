@@ -4,11 +4,14 @@ There is no default partition: it would have to be searched each time another is
 period whose partition exists (`ensure`).
 """
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+
+logger = logging.getLogger(__name__)
 
 AHEAD = timedelta(days=3)
 
@@ -41,7 +44,7 @@ class Table:
 
 
 SAMPLES = Table("dashboard_sample", monthly=False, keep=timedelta(days=14))
-FIVE_MINUTES = Table("dashboard_fiveminutes", monthly=False, keep=timedelta(days=30))
+FIVE_MINUTES = Table("dashboard_fiveminutes", monthly=False, keep=timedelta(days=397))
 HOURS = Table("dashboard_hour", monthly=True, keep=timedelta(days=397))
 TABLES = (SAMPLES, FIVE_MINUTES, HOURS)
 
@@ -92,6 +95,14 @@ def drop_old(table: Table, now: datetime) -> list[str]:
                 cursor.execute(f"ALTER TABLE {table.name} DETACH PARTITION {name} {word}")
             cursor.execute(f"DROP TABLE {name}")
     return sorted(old)
+
+
+def try_drop_old(table: Table, now: datetime) -> None:
+    """As `drop_old`; where somebody reads for so long that it gives up waiting, the next call finishes."""
+    try:
+        drop_old(table, now)
+    except OperationalError as failure:
+        logger.warning("Old partitions of %s wait for a long reader: %s", table.name, failure)
 
 
 def _create(table: Table, start: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Samples in bulk: written in one statement a round, read back as windows and sparklines, rolled up every hour."""
+"""Samples in bulk: written in one statement a round, read back as windows and sparklines."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -6,15 +6,12 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from dashboard import partitions
+from dashboard import partitions, rollups
 from dashboard.models import Series
 
 SPARK_POINTS = 60
 SPARK_SPAN = timedelta(hours=3)
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-ROLLUPS = ((partitions.FIVE_MINUTES, timedelta(minutes=5)), (partitions.HOURS, timedelta(hours=1)))
-# A point that comes this late still corrects its bins: as far back as the collector itself reads again.
-LATE = timedelta(hours=3)
 
 
 class Key(NamedTuple):
@@ -81,6 +78,7 @@ def write(points: Mapping[tuple[int, datetime], float], now: datetime) -> int:
             " WHERE dashboard_latest.at <= excluded.at",
             columns,
         )
+    rollups.mark({at for _, at in kept})
     return len(kept)
 
 
@@ -112,38 +110,3 @@ def sparklines(series_ids: Iterable[int], now: datetime, span: timedelta = SPARK
         for series_id, at, value in cursor.fetchall():
             lines[series_id][(at - first) // step] = value
     return lines
-
-
-def roll_up(now: datetime) -> None:
-    """Bring the rollups up to date: the bins since the last one, and those that late points may have corrected."""
-    for table, step in ROLLUPS:
-        since, until = _since(table, now), EPOCH + ((now - EPOCH) // step) * step
-        # A day at a time, so that catching up after a long silence is no long statement.
-        while since and since < until:
-            end = min(partitions.SAMPLES.end(partitions.SAMPLES.start(since)), until)
-            _roll_up(table, step, since, end)
-            since = end
-
-
-def _roll_up(table: partitions.Table, step: timedelta, since: datetime, until: datetime) -> None:
-    partitions.ensure(table, [since])
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table.name} (series_id, at, value, low, high, samples)"  # noqa: S608 - a constant
-            " SELECT series_id, date_bin(%s::interval, at, %s), avg(value), min(value), max(value), count(*)"
-            " FROM dashboard_sample WHERE at >= %s AND at < %s GROUP BY 1, 2"
-            " ON CONFLICT (series_id, at) DO UPDATE SET value = excluded.value, low = excluded.low,"
-            " high = excluded.high, samples = excluded.samples",
-            [f"{step.total_seconds()} s", EPOCH, since, until],
-        )
-
-
-def _since(table: partitions.Table, now: datetime) -> datetime | None:
-    """From which bin on `table` must be rolled up; None where there is nothing to roll up."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT max(at) FROM {table.name}")  # noqa: S608 - a constant
-        newest: datetime | None = cursor.fetchone()[0]
-        if newest is None:
-            cursor.execute("SELECT min(at) FROM dashboard_sample")
-            newest = cursor.fetchone()[0]
-    return min(newest, now - LATE).replace(minute=0, second=0, microsecond=0) if newest else None

@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from dashboard import collect, partitions, pulses, samples, vitals
+from dashboard import collect, partitions, pulses, rollups, vitals
 from dashboard.hooks import inbox
 from dashboard.models import Round
 from novaops import environment as declared
@@ -42,15 +42,20 @@ def keep_deliveries() -> None:
     inbox.forget_old()
 
 
+@shared_task(expires=60)
+def roll_up() -> None:
+    """Bring the rollups in step with the samples that came since."""
+    rollups.roll_up(timezone.now())
+
+
 @shared_task
 def keep_samples() -> None:
-    """Make partitions ahead, roll samples up, drop what is too old."""
+    """Make partitions ahead, drop what is too old."""
     now = timezone.now()
     for table in partitions.TABLES:
         partitions.make_ahead(table, now)
-    samples.roll_up(now)
     for table in partitions.TABLES:
-        partitions.drop_old(table, now)
+        partitions.try_drop_old(table, now)
     Round.objects.filter(started_at__lt=now - KEEP_ROUNDS).delete()
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard import commands, health, threshold_views, views, vital_views
+from dashboard import commands, health, metrics_views, threshold_views, views, vital_views
 from dashboard.hooks.views import receive
 
 app_name = "dashboard"
@@ -14,6 +14,7 @@ urlpatterns = [
     path("settings/thresholds/<slug:key>/", threshold_views.threshold, name="threshold"),
     path("settings/thresholds/<slug:key>/change", threshold_views.change_threshold, name="change-threshold"),
     path("settings/thresholds/<slug:key>/reset", threshold_views.reset_threshold, name="reset-threshold"),
+    path("metrics/<slug:kind>.json", metrics_views.metrics, name="history"),
     path("commands", commands.commands, name="commands"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

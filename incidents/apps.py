@@ -11,11 +11,13 @@ class IncidentsConfig(AppConfig):
     def ready(self) -> None:
         """Connect the receivers; tell the overview and the palette what is open, and the engine of an open SEV1."""
         from dashboard import commands, overview
-        from incidents import broken_glass, receivers, strip
+        from dashboard import marks as on_charts
+        from incidents import broken_glass, marks, receivers, strip
         from novaops.runbook import approvals
 
         approvals.open_sev1.append(broken_glass.open_sev1)
         overview.incident_strips.append(strip.of)
         commands.open_things.append(strip.commands)
         commands.open_things.append(strip.alerts)
+        on_charts.sources.append(marks.of)
         receivers.connect()

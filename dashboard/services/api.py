@@ -5,7 +5,18 @@ from dataclasses import asdict
 
 from dashboard.models import Severity
 from dashboard.samples import Value
-from dashboard.services.base import Asking, Columns, Observation, Rule, Series, Service, Source, TileValue, register
+from dashboard.services.base import (
+    Asking,
+    Chart,
+    Columns,
+    Observation,
+    Rule,
+    Series,
+    Service,
+    Source,
+    TileValue,
+    register,
+)
 from dashboard.services.containers import ecs_values, missing_tasks
 from novaops.cloud import elbv2
 from novaops.environment import Environment
@@ -143,6 +154,14 @@ class Api(Service):
         TileValue(label="CPU", series="cpu", unit="%"),
         TileValue(label="Errors", series="error_rate", unit="%", digits=1),
         TileValue(label="Healthy", series="healthy_targets", of="desired"),
+    )
+    charts = (
+        Chart(key="cpu", title="CPU and memory", series=("cpu", "memory")),
+        Chart(key="response", title="Response time", series=("response_p95", "response_p50")),
+        Chart(key="requests", title="Requests a period", series=("requests", "target_5xx", "elb_5xx")),
+        Chart(key="errors", title="Failed requests", series=("error_rate",)),
+        Chart(key="targets", title="Targets of the load balancer", series=("healthy_targets", "ill_targets")),
+        Chart(key="tasks", title="Tasks", series=("running", "desired", "pending")),
     )
     spark = "cpu"
     spark_label = "CPU of the API server in % over 3 hours"

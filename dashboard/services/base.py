@@ -188,6 +188,15 @@ class TileValue:
     digits: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """Series of one unit drawn over each other: the first as a line, the others dashed. `key` names it in addresses."""
+
+    key: str
+    title: str
+    series: tuple[str, ...]
+
+
 class Service:
     """What one tile stands for: its series, its rules, its sources and what of it the tile shows."""
 
@@ -197,6 +206,7 @@ class Service:
     rules: ClassVar[tuple[Rule, ...]] = ()
     sources: ClassVar[tuple[Source, ...]] = ()
     tile: ClassVar[tuple[TileValue, ...]]
+    charts: ClassVar[tuple[Chart, ...]] = ()
     spark: ClassVar[str]
     spark_label: ClassVar[str]
 
@@ -228,6 +238,12 @@ class Service:
     def derive(self, environment: Environment, new: Columns, before: Mapping[str, Value]) -> Columns:
         """What follows from the values of this round. `before` has the newest value of each label until now."""
         return {}
+
+    def charts_in(self, environment: Environment) -> tuple[Chart, ...]:
+        """The charts with those of their series that exist in this environment."""
+        names = {series.name for series in self.series_in(environment)}
+        found = (replace(chart, series=tuple(name for name in chart.series if name in names)) for chart in self.charts)
+        return tuple(chart for chart in found if chart.series)
 
     def rules_in(self, environment: Environment) -> tuple[Rule, ...]:
         """The rules with the environment's changes; those on series that do not exist there are left out."""

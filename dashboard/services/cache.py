@@ -6,7 +6,18 @@ from typing import Any
 
 from dashboard.models import Severity
 from dashboard.samples import Value
-from dashboard.services.base import Asking, Columns, Observation, Rule, Series, Service, Source, TileValue, register
+from dashboard.services.base import (
+    Asking,
+    Chart,
+    Columns,
+    Observation,
+    Rule,
+    Series,
+    Service,
+    Source,
+    TileValue,
+    register,
+)
 from novaops.cloud import elasticache, nova_redis
 from novaops.environment import Environment
 
@@ -125,6 +136,14 @@ class Cache(Service):
         TileValue(label="Memory", series="memory", unit="%"),
         TileValue(label="Evictions", series="eviction_rate", unit="/s", digits=1),
         TileValue(label="Misses", series="miss_rate", unit="%"),
+    )
+    charts = (
+        Chart(key="memory", title="Memory used", series=("memory",)),
+        Chart(key="evictions", title="Evictions", series=("eviction_rate",)),
+        Chart(key="misses", title="Lookups that missed", series=("miss_rate",)),
+        Chart(key="cpu", title="CPU of the engine", series=("cpu",)),
+        Chart(key="connections", title="Connections", series=("connections",)),
+        Chart(key="replication", title="Replication lag", series=("replication_lag",)),
     )
     spark = "memory"
     spark_label = "Memory of the Redis primary in % over 3 hours"

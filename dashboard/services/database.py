@@ -5,7 +5,18 @@ from dataclasses import replace
 
 from dashboard.models import Severity
 from dashboard.samples import Value
-from dashboard.services.base import Asking, Columns, Observation, Rule, Series, Service, Source, TileValue, register
+from dashboard.services.base import (
+    Asking,
+    Chart,
+    Columns,
+    Observation,
+    Rule,
+    Series,
+    Service,
+    Source,
+    TileValue,
+    register,
+)
 from novaops.cloud import nova_db, rds
 from novaops.environment import Environment
 
@@ -142,6 +153,14 @@ class Database(Service):
         TileValue(label="Connections", series="connections", of="connection_limit"),
         TileValue(label="CPU", series="cpu", unit="%"),
         TileValue(label="Free storage", series="free_storage", unit="B"),
+    )
+    charts = (
+        Chart(key="connections", title="Connections", series=("connections", "clients", "idle_clients")),
+        Chart(key="used", title="Connections used of the limit", series=("connections_used",)),
+        Chart(key="cpu", title="CPU", series=("cpu",)),
+        Chart(key="latency", title="Latency of storage", series=("write_latency", "read_latency")),
+        Chart(key="storage", title="Free storage", series=("free_storage",)),
+        Chart(key="queries", title="Longest query", series=("longest_query",)),
     )
     spark = "connections"
     spark_label = "Database connections over 3 hours"

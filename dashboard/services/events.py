@@ -6,7 +6,18 @@ from datetime import UTC, datetime
 
 from dashboard.models import Severity
 from dashboard.samples import Value
-from dashboard.services.base import Asking, Columns, Observation, Rule, Series, Service, Source, TileValue, register
+from dashboard.services.base import (
+    Asking,
+    Chart,
+    Columns,
+    Observation,
+    Rule,
+    Series,
+    Service,
+    Source,
+    TileValue,
+    register,
+)
 from dashboard.services.containers import ecs_values, missing_tasks
 from novaops.cloud import nova_db, stellar_rpc
 from novaops.cloud.errors import OutsideError
@@ -147,6 +158,14 @@ class Events(Service):
         TileValue(label="Behind", series="lag_ledgers", unit="ledgers"),
         TileValue(label="In time", series="lag_s", unit="s"),
         TileValue(label="Drained in", series="eta_s", unit="s"),
+    )
+    charts = (
+        Chart(key="lag", title="Behind the ledger", series=("lag_ledgers", "blocks_behind")),
+        Chart(key="time", title="Behind in time, and until drained", series=("lag_s", "eta_s")),
+        Chart(key="rate", title="Ledgers in and out", series=("rate_out", "rate_in")),
+        Chart(key="rpc", title="Answer of the RPC", series=("rpc_took",)),
+        Chart(key="cpu", title="CPU and memory", series=("cpu", "memory")),
+        Chart(key="tasks", title="Tasks", series=("running", "desired", "pending")),
     )
     spark = "lag_ledgers"
     spark_label = "Ledgers behind over 3 hours"

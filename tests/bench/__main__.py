@@ -20,10 +20,15 @@ def main(names: list[str]) -> None:
         django.setup()
         call_command("migrate", verbosity=0)
         call_command("collectstatic", verbosity=0, interactive=False)
-        from tests.bench import audit, click, incidents, overview
+        from tests.bench import audit, click, history, incidents, overview
 
-        measurements = {"click": lambda: click.figures(nova), "audit": audit.figures, "overview": overview.figures}
-        measurements["incidents"] = incidents.figures
+        measurements = {
+            "click": lambda: click.figures(nova),
+            "audit": audit.figures,
+            "overview": overview.figures,
+            "history": history.figures,
+            "incidents": incidents.figures,
+        }
         for name in names or measurements:
             for line in measurements[name]():
                 sys.stdout.write(f"{line}\n")

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from dashboard import overview, partitions, samples
+from dashboard import overview, partitions, rollups, samples
 from dashboard.models import Reading, Sample
 from dashboard.samples import Key
 from dashboard.services.base import services
@@ -32,23 +32,24 @@ def figures() -> Iterator[str]:
     yield line("a round's write of 60 series", lambda: _write(ids, now), times=100)
     yield line("sparklines of the four tiles", lambda: samples.sparklines(ids[:4], now), times=100)
     yield line("one series, 24 h", lambda: samples.window(ids[:1], now - timedelta(hours=24)), times=100)
-    yield line("rolling up the last hours", lambda: samples.roll_up(now), times=3)
-    client = _signed_in()
+    yield line("rolling up the last hours", lambda: _roll_up(ids, now), times=3)
+    client = signed_in("bench")
     client.get("/")
     with CaptureQueriesContext(connection) as queries:
         client.get("/")
     yield f"overview: {len(queries)} queries"
-    yield line("overview, whole page", lambda: _get(client, "/"), times=REQUESTS)
-    yield line("service page", lambda: _get(client, "/services/api/"), times=REQUESTS)
+    yield line("overview, whole page", lambda: get(client, "/"), times=REQUESTS)
+    yield line("service page", lambda: get(client, "/services/api/"), times=REQUESTS)
     yield line("poll, something changed", lambda: _changed_poll(client), times=REQUESTS)
     yield line("poll, nothing changed", lambda: _unchanged_poll(client), times=REQUESTS)
 
 
 def line(name: str, call: Callable[[], object], *, times: int) -> str:
+    """How long the call takes, over and over with fresh readings."""
     call()
     took, of_cpu = [], []
     for _ in range(times):
-        _refresh()
+        refresh()
         started, started_cpu = perf_counter(), process_time()
         call()
         took.append((perf_counter() - started) * 1000)
@@ -84,7 +85,12 @@ def _write(ids: list[int], now: datetime) -> None:
     samples.write(points, now)
 
 
-def _refresh() -> None:
+def _roll_up(ids: list[int], now: datetime) -> None:
+    _write(ids, now)
+    rollups.roll_up(now)
+
+
+def refresh() -> None:
     """Readings as a round would just have left them."""
     environment, now = declared.default(), datetime.now(UTC)
     Reading.objects.bulk_create(
@@ -95,22 +101,24 @@ def _refresh() -> None:
     )
 
 
-def _signed_in() -> Client:
-    user = User.objects.create_user("bench")
+def signed_in(name: str) -> Client:
+    """A client of a responder of that name."""
+    user = User.objects.create_user(name)
     user.groups.add(Group.objects.get(name="responder"))
     client = Client(SERVER_NAME="localhost")
     client.force_login(user)
     return client
 
 
-def _get(client: Client, path: str) -> None:
+def get(client: Client, path: str) -> None:
+    """Ask for a page that must be there."""
     if client.get(path).status_code != 200:
         raise RuntimeError(path)
 
 
 def _changed_poll(client: Client) -> None:
     live._bump(f"overview:{declared.default().name}")
-    _get(client, "/fragments/overview?rev=0")
+    get(client, "/fragments/overview?rev=0")
 
 
 def _unchanged_poll(client: Client) -> None:

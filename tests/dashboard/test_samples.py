@@ -1,13 +1,14 @@
-"""Samples: written in bulk, corrected by late points, kept in partitions that come and go, rolled up."""
+"""Samples: written in bulk, corrected by late points, kept in partitions that come and go."""
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from django.db import connection
 
 from dashboard import partitions, samples, tasks
-from dashboard.models import FiveMinutes, Hour, Latest, Sample
-from dashboard.partitions import HOURS, SAMPLES
+from dashboard.models import Latest, Sample
+from dashboard.partitions import FIVE_MINUTES, HOURS, SAMPLES
 from dashboard.samples import Key, Value
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -62,36 +63,6 @@ def test_a_sparkline_averages_and_keeps_gaps():
     assert [index for index, value in enumerate(line) if value is not None] == [49, 58]
 
 
-@pytest.mark.django_db
-def test_rollups_follow_late_points():
-    cpu = series_id()
-    samples.write({(cpu, NOON + MINUTE * n): float(n) for n in range(10)}, NOON)
-    samples.roll_up(NOON + timedelta(hours=1, minutes=1))
-    assert [(row.at, row.value, row.low, row.high, row.samples) for row in FiveMinutes.objects.order_by("at")] == [
-        (NOON, 2.0, 0.0, 4.0, 5),
-        (NOON + 5 * MINUTE, 7.0, 5.0, 9.0, 5),
-    ]
-    samples.write({(cpu, NOON): 100.0}, NOON)
-    samples.roll_up(NOON + timedelta(hours=1, minutes=1))
-    assert Hour.objects.get().high == 100.0
-
-
-@pytest.mark.django_db
-def test_an_unfinished_bin_is_not_rolled_up():
-    cpu = series_id()
-    samples.write({(cpu, NOON): 1.0}, NOON)
-    samples.roll_up(NOON + timedelta(minutes=4))
-    assert not FiveMinutes.objects.exists()
-
-
-@pytest.mark.django_db
-def test_rolling_up_catches_up_after_days_without_it():
-    cpu = series_id()
-    samples.write({(cpu, NOON - timedelta(days=2)): 3.0, (cpu, NOON): 4.0}, NOON)
-    samples.roll_up(NOON + timedelta(hours=2))
-    assert [row.value for row in Hour.objects.order_by("at")] == [3.0, 4.0]
-
-
 @pytest.fixture
 def _no_partitions(transactional_db: None) -> None:
     """Whatever other tests of this worker left behind is gone."""
@@ -114,6 +85,29 @@ def test_a_partition_left_detached_by_a_killed_worker_is_dropped_by_the_next():
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE dashboard_sample DETACH PARTITION dashboard_sample_20261123")
     assert partitions.drop_old(SAMPLES, NOON + timedelta(days=30)) == ["dashboard_sample_20261123"]
+
+
+@pytest.mark.usefixtures("_no_partitions")
+def test_dropping_waits_for_a_long_reader_and_blocks_none():
+    samples.write({(series_id(), NOON): 1.0}, NOON)
+    later = NOON + timedelta(days=30)
+    parameters = connection.get_connection_params()
+    known = {name: parameters[name] for name in ("dbname", "user", "password", "host", "port") if name in parameters}
+    with psycopg.connect(**known) as reader, psycopg.connect(**known) as other:
+        reader.execute("SELECT count(*) FROM dashboard_sample")
+        with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = '300ms'")
+            partitions.try_drop_old(SAMPLES, later)
+            cursor.execute("RESET statement_timeout")
+        other.execute("SET lock_timeout = '100ms'")
+        assert other.execute("SELECT count(*) FROM dashboard_sample WHERE at > now()").fetchone() == (0,)
+        assert set(partitions.existing(SAMPLES).values()) == {"pending"}
+    assert partitions.drop_old(SAMPLES, later) == ["dashboard_sample_20261123"]
+
+
+def test_rollups_are_kept_for_thirteen_months():
+    assert SAMPLES.keep == timedelta(days=14)
+    assert all(table.keep >= timedelta(days=395) for table in (FIVE_MINUTES, HOURS))
 
 
 def test_months_and_days_end_where_the_next_begins():
