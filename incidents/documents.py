@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from incidents import drafts, reviews
 from incidents.guard import Refused, locked
 from incidents.models import POSTMORTEM_WITHIN, Incident, Postmortem, PostmortemVersion
 from incidents.postmortem import export as files
@@ -29,7 +30,7 @@ class Conflict(Exception):
 
 
 @transaction.atomic
-def ensure(number: int, *, by: User, base_url: str) -> Postmortem:
+def ensure(number: int, *, by: User | None, base_url: str) -> Postmortem:
     """The incident's post-mortem, generated where there is none yet."""
     there = Postmortem.objects.filter(incident__number=number).select_related("incident").first()
     if there:
@@ -59,10 +60,12 @@ def save(number: int, text: str, version: int, *, by: User) -> Postmortem:
     if len(text.encode()) > MAX_BYTES:
         raise Refused(f"The text is longer than {MAX_BYTES // 1024} KB.")
     if text == postmortem.text:
+        drafts.drop(postmortem, by)
         return postmortem
     if version != postmortem.version:
         raise Conflict(postmortem)
     _replace(postmortem, text, by, generated=False)
+    drafts.drop(postmortem, by)
     _record("postmortem.saved", postmortem, by)
     return postmortem
 
@@ -119,11 +122,12 @@ def _ours(incident: Incident, folder: str, name: str, text: str) -> bool:
 def _replace(postmortem: Postmortem, text: str, by: User, *, generated: bool) -> None:
     postmortem.text = text
     postmortem.version += 1
+    reviews.withdraw(postmortem)
     postmortem.save()
     _keep(postmortem, by, generated=generated)
 
 
-def _keep(postmortem: Postmortem, by: User, *, generated: bool) -> None:
+def _keep(postmortem: Postmortem, by: User | None, *, generated: bool) -> None:
     PostmortemVersion.objects.create(
         postmortem=postmortem,
         version=postmortem.version,
@@ -135,7 +139,7 @@ def _keep(postmortem: Postmortem, by: User, *, generated: bool) -> None:
     publish(postmortem.incident)
 
 
-def _record(verb: str, postmortem: Postmortem, by: User, **detail: object) -> None:
+def _record(verb: str, postmortem: Postmortem, by: User | None, **detail: object) -> None:
     incident = postmortem.incident
     chain.record(
         verb,

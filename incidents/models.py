@@ -8,8 +8,12 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
+from django.utils import timezone
 
 from incidents.measures import Moments
+from incidents.papers import Draft as Draft
+from incidents.papers import Review as Review
+from incidents.papers import Waiver as Waiver
 from incidents.rows import Drill as Drill
 from incidents.rows import Once as Once
 from incidents.rows import Words as Words
@@ -296,6 +300,9 @@ class FollowUp(models.Model):
     state = models.CharField(max_length=7, choices=State, default=State.OPEN)
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    closed_at = models.DateTimeField(null=True)
+    # The due date that people were reminded of; another one is reminded of again.
+    reminded_of = models.DateField(null=True)
 
     class Meta:
         ordering = ["id"]
@@ -310,7 +317,14 @@ class Postmortem(models.Model):
 
     class State(models.TextChoices):
         DRAFT = "draft", "Draft"
+        REVIEW = "review", "In review"
         PUBLISHED = "published", "Published"
+
+    class Commit(models.TextChoices):
+        NONE = "", "None"
+        WAITING = "waiting", "Waiting"
+        DONE = "done", "Committed"
+        FAILED = "failed", "Failed"
 
     incident = models.OneToOneField(Incident, on_delete=models.PROTECT, related_name="postmortem")
     text = models.TextField()
@@ -323,6 +337,18 @@ class Postmortem(models.Model):
     folder = models.CharField(max_length=200, blank=True)
     exported_at = models.DateTimeField(null=True)
     exported_version = models.PositiveIntegerField(null=True)
+    published_at = models.DateTimeField(null=True)
+    published_version = models.PositiveIntegerField(null=True)
+    # Which kind of contributing factor mattered most, as people judged it (`postmortem.factors.Factor`).
+    factor = models.CharField(max_length=14, blank=True)
+    # The exported version as a commit, where a repository is configured; the sentence says why it failed.
+    commit_state = models.CharField(max_length=7, choices=Commit, default=Commit.NONE, blank=True)
+    commit_version = models.PositiveIntegerField(null=True)
+    commit_sha = models.CharField(max_length=64, blank=True)
+    commit_path = models.CharField(max_length=320, blank=True)
+    commit_sentence = models.TextField(blank=True)
+    # How many of the reminders that it is due were given.
+    reminded = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         constraints = [
@@ -338,6 +364,15 @@ class Postmortem(models.Model):
     def path(self) -> str:
         """Where it was exported to, relative to NOVAOPS_POSTMORTEM_ROOT; empty before."""
         return f"{self.folder}/{self.file_name}" if self.file_name else ""
+
+    @property
+    def overdue(self) -> bool:
+        return self.state != self.State.PUBLISHED and self.due_at < timezone.now()
+
+    @property
+    def due_soon(self) -> bool:
+        """Whether it is due within a day and not published."""
+        return self.state != self.State.PUBLISHED and self.due_at < timezone.now() + timedelta(days=1)
 
     @property
     def newer_than_export(self) -> bool:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from incidents import declare_views, postmortem_views, step_views, views
+from incidents import declare_views, editor_views, postmortem_views, step_views, views
 
 app_name = "incidents"
 urlpatterns = [
@@ -28,8 +28,15 @@ urlpatterns = [
     path("<int:number>/messages", step_views.message, name="message"),
     path("<int:number>/no-action", step_views.no_action, name="no_action"),
     path("<int:number>/postmortem/", postmortem_views.read, name="postmortem"),
-    path("<int:number>/postmortem/edit", postmortem_views.edit, name="postmortem_edit"),
-    path("<int:number>/postmortem/preview", postmortem_views.preview, name="postmortem_preview"),
+    path("<int:number>/postmortem/edit", editor_views.edit, name="postmortem_edit"),
+    path("<int:number>/postmortem/preview", editor_views.preview, name="postmortem_preview"),
+    path("<int:number>/postmortem/autosave", editor_views.autosave, name="postmortem_autosave"),
+    path("<int:number>/postmortem/discard", editor_views.discard, name="postmortem_discard"),
+    path("<int:number>/postmortem/versions", editor_views.versions, name="postmortem_versions"),
+    path("<int:number>/postmortem/review", postmortem_views.ask_review, name="postmortem_review"),
+    path("<int:number>/postmortem/review/decide", postmortem_views.decide_review, name="postmortem_decide"),
+    path("<int:number>/postmortem/publish", postmortem_views.publish, name="postmortem_publish"),
+    path("<int:number>/postmortem/waive", postmortem_views.waive, name="postmortem_waive"),
     path("<int:number>/postmortem/regenerate", postmortem_views.regenerate, name="postmortem_regenerate"),
     path("<int:number>/postmortem/export", postmortem_views.export, name="postmortem_export"),
     path("<int:number>/postmortem/download", postmortem_views.download, name="postmortem_download"),

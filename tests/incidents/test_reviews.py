@@ -1,0 +1,163 @@
+"""A second person reviews, never the author; what is published is what was approved."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from incidents import checklist, documents, drafts, reviews
+from incidents import incident as decide
+from incidents.guard import Refused
+from incidents.models import Draft, FollowUp, Incident, Postmortem, Review
+from novaops.audit.models import Entry
+
+BASE = "https://ops.example"
+Declare = Callable[..., Incident]
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def written(worked: Incident, commander: User) -> Postmortem:
+    """A post-mortem of a resolved incident, whose sections commander has answered."""
+    incident = checklist.complete(worked.number, "resolve", by=commander)
+    follow_up = FollowUp(title="Scale earlier", kind="prevent", owner=commander, due=timezone.now().date())
+    decide.add_follow_up(incident.number, follow_up, by=commander)
+    first = documents.ensure(incident.number, by=commander, base_url=BASE)
+    lines = ["Answered." if line.startswith("> ") else line for line in first.text.split("\n")]
+    return documents.save(incident.number, "\n".join(lines), first.version, by=commander)
+
+
+def number(postmortem: Postmortem) -> int:
+    return postmortem.incident.number
+
+
+def test_a_review_is_refused_while_something_is_unfinished_unless_asked_anyway(
+    worked: Incident, commander: User
+) -> None:
+    checklist.complete(worked.number, "resolve", by=commander)
+    postmortem = documents.ensure(worked.number, by=commander, base_url=BASE)
+    with pytest.raises(Refused) as refusal:
+        reviews.ask(worked.number, postmortem.version, by=commander)
+    assert "No follow-up is written down." in [reason.sentence for reason in refusal.value.reasons]
+    assert reviews.ask(worked.number, postmortem.version, by=commander, anyway=True).verdict == "waiting"
+
+
+def test_a_second_person_approves_and_it_is_published(written: Postmortem, commander: User, responder: User) -> None:
+    reviews.ask(number(written), written.version, by=commander)
+    reviews.decide(number(written), "", approve=True, by=responder)
+    published = reviews.publish(number(written), written.version, "limit", by=commander)
+    assert (published.state, published.published_version, published.factor) == ("published", written.version, "limit")
+    verbs = list(Entry.objects.order_by("-seq").values_list("verb", flat=True)[:3])
+    assert verbs == ["postmortem.published", "postmortem.reviewed", "postmortem.review_asked"]
+
+
+@pytest.mark.parametrize("who", ["author", "asker"])
+def test_nobody_reviews_what_they_wrote_or_asked_for(
+    written: Postmortem, commander: User, responder: User, who: str
+) -> None:
+    reviews.ask(number(written), written.version, by=responder)
+    with pytest.raises(Refused, match="A second person reviews it"):
+        reviews.decide(number(written), "", approve=True, by=commander if who == "author" else responder)
+
+
+@pytest.mark.parametrize("who", ["author", "requested_by"])
+def test_the_database_refuses_a_review_of_ones_own(
+    written: Postmortem, commander: User, responder: User, who: str
+) -> None:
+    review = reviews.ask(number(written), written.version, by=responder)
+    with pytest.raises(IntegrityError, match="nobody_reviews_their_own_text"), transaction.atomic():
+        Review.objects.filter(pk=review.pk).update(
+            reviewer=getattr(review, who), verdict="approved", decided_at=timezone.now()
+        )
+    with pytest.raises(IntegrityError, match="a_verdict_has_a_reviewer"), transaction.atomic():
+        Review.objects.filter(pk=review.pk).update(verdict="approved")
+
+
+def test_a_changed_text_withdraws_the_review_and_needs_another_approval(
+    written: Postmortem, commander: User, responder: User
+) -> None:
+    reviews.ask(number(written), written.version, by=commander)
+    newer = documents.save(number(written), written.text + "More.\n", written.version, by=commander)
+    assert newer.state == "draft"
+    assert Review.objects.get().verdict == "withdrawn"
+    with pytest.raises(Refused) as refusal:
+        reviews.publish(number(written), newer.version, "limit", by=commander)
+    assert [reason.sentence for reason in refusal.value.reasons] == [
+        f"Nobody else has approved version {newer.version}."
+    ]
+
+
+def test_changes_are_asked_for_with_words(written: Postmortem, commander: User, responder: User) -> None:
+    reviews.ask(number(written), written.version, by=commander)
+    with pytest.raises(Refused, match="at least 10 characters"):
+        reviews.decide(number(written), "no", approve=False, by=responder)
+    reviews.decide(number(written), "Who was told, and when?", approve=False, by=responder)
+    written.refresh_from_db()
+    assert written.state == "draft"
+
+
+def test_it_is_not_published_while_a_follow_up_has_no_owner_or_date(
+    written: Postmortem, commander: User, responder: User
+) -> None:
+    reviews.ask(number(written), written.version, by=commander)
+    reviews.decide(number(written), "", approve=True, by=responder)
+    decide.add_follow_up(number(written), FollowUp(title="Alone", kind="detect"), by=commander)
+    with pytest.raises(Refused) as refusal:
+        reviews.publish(number(written), written.version, "limit", by=commander)
+    assert [reason.sentence for reason in refusal.value.reasons] == ["“Alone” has no owner or no date."]
+
+
+def test_a_viewer_reviews_nothing(written: Postmortem, commander: User, viewer: User) -> None:
+    reviews.ask(number(written), written.version, by=commander)
+    with pytest.raises(PermissionDenied):
+        reviews.decide(number(written), "", approve=True, by=viewer)
+
+
+@pytest.mark.parametrize("severity", ["SEV1", "SEV2"])
+def test_a_severe_incident_owes_its_post_mortem(written: Postmortem, commander: User, severity: str) -> None:
+    Incident.objects.update(severity=severity)
+    with pytest.raises(Refused, match="owes a post-mortem"):
+        reviews.waive(number(written), "It was nothing at all", by=commander)
+
+
+def test_a_slight_one_is_waived_with_a_reason(written: Postmortem, commander: User, responder: User) -> None:
+    Incident.objects.update(severity="SEV3")
+    with pytest.raises(Refused, match="at least 10 characters"):
+        reviews.waive(number(written), "meh", by=commander)
+    with pytest.raises(PermissionDenied):
+        reviews.waive(number(written), "It was nothing at all", by=responder)
+    assert reviews.waive(number(written), "It was nothing at all", by=commander).by == commander
+
+
+def test_what_was_typed_is_kept_for_its_author_until_it_is_saved(
+    written: Postmortem, commander: User, responder: User
+) -> None:
+    drafts.keep(number(written), "half a sentence", written.version, by=commander)
+    drafts.keep(number(written), "half a sentence more", written.version, by=commander)
+    kept = drafts.of(written, commander)
+    assert kept is not None
+    assert (kept.text, kept.version) == ("half a sentence more", written.version)
+    assert drafts.of(written, responder) is None
+    written.refresh_from_db()
+    assert "half" not in written.text
+    documents.save(number(written), "whole", written.version, by=commander)
+    assert not Draft.objects.exists()
+
+
+def test_typing_back_to_what_is_saved_forgets_the_draft(written: Postmortem, commander: User) -> None:
+    drafts.keep(number(written), "other", written.version, by=commander)
+    drafts.keep(number(written), written.text, written.version, by=commander)
+    assert not Draft.objects.exists()
+
+
+def test_the_linter_sees_the_follow_ups_as_they_are_now(written: Postmortem, commander: User) -> None:
+    gap = timezone.now() - timedelta(hours=3)
+    Incident.objects.update(started_at=gap)
+    written.incident.refresh_from_db()
+    assert {str(finding.check) for finding in reviews.findings(written)} == {"gap"}
+    FollowUp.objects.update(owner=None)
+    assert {str(finding.check) for finding in reviews.findings(written)} == {"gap", "follow-up"}
