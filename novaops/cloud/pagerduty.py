@@ -10,7 +10,7 @@ from pagerduty import Error, HttpError, RestApiV2Client
 
 from novaops.cloud.errors import Ambiguous, Fenced, NotSent, OutsideError, Refused
 from novaops.cloud.http import never_fenced, retry_after_s
-from novaops.environment import PagerDuty
+from novaops.declared import PagerDuty
 
 TIMEOUT_S = 8
 LONGEST_NOTE = 2000

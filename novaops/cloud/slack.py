@@ -13,7 +13,7 @@ from slack_sdk.signature import SignatureVerifier
 
 from novaops.cloud.errors import Ambiguous, Fenced, NotSent, OutsideError, Refused
 from novaops.cloud.http import retry_after_s
-from novaops.environment import Slack
+from novaops.declared import Slack
 
 TIMEOUT_S = 8
 # Under this name the metadata of a message carries which message of NovaOps it is.

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from novaops.cloud.errors import Ambiguous, NotSent, Refused
 from novaops.cloud.http import Answer, never_fenced, request
-from novaops.environment import StatusPage
+from novaops.declared import StatusPage
 
 WHO = "The status page"
 LONGEST_NAME = 255

@@ -1,0 +1,88 @@
+"""What every table of nova.toml is built from, and the tables of the systems that are told and that tell."""
+
+import os
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, model_validator
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,79}$")]
+ServiceKind = Literal["api", "database", "cache", "events"]
+TopicArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[\w-]*:sns:[a-z0-9-]+:\d{12}:[\w-]+$")]
+SERVICE_KINDS: tuple[ServiceKind, ...] = ("api", "database", "cache", "events")
+
+
+class Declared(BaseModel):
+    """Base of every table in nova.toml: unknown keys are refused, values never change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Told(Declared):
+    """A system that NovaOps tells: where it is reached, and the name of the variable that holds its token."""
+
+    token_env: EnvName
+    api_url: HttpUrl
+
+    @model_validator(mode="after")
+    def _token_is_not_sent_in_the_clear(self) -> "Told":
+        if self.api_url.scheme != "https" and self.api_url.host not in ("127.0.0.1", "localhost"):
+            raise ValueError("api_url must begin with https://")
+        return self
+
+    @property
+    def token(self) -> str:
+        """The token, empty where the variable is not set."""
+        return os.environ.get(self.token_env, "")
+
+    @property
+    def base_url(self) -> str:
+        """The address that paths are added to, without a slash at its end."""
+        return str(self.api_url).rstrip("/")
+
+
+class Slack(Told):
+    """The Slack workspace. `signing_secret_env` names the variable by which Slack's own requests are proved."""
+
+    api_url: HttpUrl = HttpUrl("https://slack.com/api/")
+    signing_secret_env: EnvName | None = None
+
+    @property
+    def signing_secret(self) -> str:
+        """The signing secret, empty where none is named or set."""
+        return os.environ.get(self.signing_secret_env or "", "")
+
+
+class StatusPage(Told):
+    """The status page's provider; `components` says which of its components shows which service."""
+
+    api_url: HttpUrl = HttpUrl("https://api.statuspage.io/v1")
+    components: dict[ServiceKind, Name] = Field(default_factory=dict)
+
+
+class PagerDuty(Told):
+    """PagerDuty's REST API; `from_email` is the account in whose name incidents are changed."""
+
+    api_url: HttpUrl = HttpUrl("https://api.pagerduty.com")
+    from_email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", max_length=255)]
+
+
+class Hooks(Declared):
+    """Who else may tell NovaOps of trouble: SNS topics, the queue behind them, PagerDuty, programs of your own.
+
+    `pagerduty_env` and the values of `senders` name environment variables with one or two secrets each.
+    """
+
+    topics: tuple[TopicArn, ...] = ()
+    queue_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")] | None = None
+    pagerduty_env: EnvName | None = None
+    senders: dict[Slug, EnvName] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> "Hooks":
+        taken = sorted(self.senders.keys() & {"sns", "pagerduty"})
+        if taken:
+            raise ValueError(f"a sender cannot be called {taken[0]}: that address is taken")
+        return self
