@@ -14,7 +14,7 @@ from novaops.access.adapter import address_of
 from novaops.access.decorators import requires
 from novaops.access.policy import Verb, can
 
-LAST_ROUNDS = 20
+LAST_ROUNDS = 10
 
 
 @require_GET
