@@ -1,6 +1,7 @@
 """Closing the six steps: on evidence, or overridden by name; resolving and reopening the incident with them."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -12,7 +13,7 @@ from incidents.guard import Refused, locked
 from incidents.models import ChecklistItem, ChecklistStep, Incident
 from incidents.steps import STEP, StepKey
 from incidents.timeline import Kind, append, publish
-from novaops.access.policy import Verb
+from novaops.access.policy import Verb, can
 from novaops.audit import chain
 
 SHORTEST_REASON = 10
@@ -32,14 +33,8 @@ def complete(number: int, key: str, *, by: User) -> Incident:
     if reasons := missing(StepKey(key), facts):
         raise Refused(f"{step.title} cannot be closed yet.", reasons)
     _close(incident, step, State.DONE, by, facts)
-    chain.record(
-        "incident.step",
-        by=by,
-        subject=str(incident),
-        environment=incident.environment,
-        incident=number,
-        detail={"step": key, "state": State.DONE, "evidence": step.evidence},
-    )
+    detail = {"step": key, "state": State.DONE, "evidence": step.evidence}
+    _record("incident.step", incident, by, detail=detail)
     return incident
 
 
@@ -54,15 +49,69 @@ def override(number: int, key: str, reason: str, *, by: User) -> Incident:
     facts = loader.load(incident, place)
     lacked = [found.sentence for found in missing(StepKey(key), facts)]
     _close(incident, step, State.OVERRIDDEN, by, facts)
-    chain.record(
-        "incident.override",
-        by=by,
-        subject=str(incident),
-        environment=incident.environment,
-        incident=number,
-        reason=step.override_reason,
-        detail={"step": key, "missing": lacked},
-    )
+    detail = {"step": key, "missing": lacked}
+    _record("incident.override", incident, by, reason=step.override_reason, detail=detail)
+    return incident
+
+
+@transaction.atomic
+def skip(number: int, key: str, reason: str, *, by: User) -> Incident:
+    """Close a step that is not done, with a reason. Resolve is never skipped; a post-mortem only where none is owed."""
+    incident, _ = locked(number, by=by, verb=Verb.COMMAND)
+    step = _open_step(incident, key)
+    if key == StepKey.RESOLVE:
+        raise Refused("An incident ends by Resolve: it cannot be skipped.")
+    if key == StepKey.POSTMORTEM and (incident.is_open or incident.grade.owes_postmortem):
+        why = "is still open" if incident.is_open else f"is a {incident.severity}"
+        raise Refused(f"{incident.name} {why}: it owes a post-mortem.")
+    step.override_reason = _reason(reason)
+    step.state, step.done_at, step.done_by = State.SKIPPED, timezone.now(), by
+    step.save()
+    if key == StepKey.POSTMORTEM:
+        incident.state = Incident.State.CLOSED
+        incident.save(update_fields=["state"])
+    text = f"{step.title} skipped: {step.override_reason}"
+    append(incident, Kind.STEP, text, by=by, data={"step": key, "state": State.SKIPPED})
+    _record("incident.step", incident, by, reason=step.override_reason, detail={"step": key, "state": State.SKIPPED})
+    return incident
+
+
+@transaction.atomic
+def reopen_step(number: int, key: str, reason: str, *, by: User) -> Incident:
+    """Open a closed step again, with a reason; opening Resolve opens the incident."""
+    if key == StepKey.RESOLVE:
+        return reopen(number, reason, by=by)
+    incident, _ = locked(number, by=by, verb=Verb.COMMAND)
+    step = incident.steps.filter(key=key).first()
+    if step is None or step.is_open:
+        return incident
+    said = _reason(reason)
+    step.state, step.done_at, step.done_by, step.evidence, step.override_reason = State.OPEN, None, None, [], ""
+    step.save()
+    if key == StepKey.MITIGATE and incident.is_open:
+        incident.mitigated_at = None
+    if key == StepKey.POSTMORTEM and incident.state == Incident.State.CLOSED:
+        incident.state = Incident.State.RESOLVED
+    incident.save(update_fields=["mitigated_at", "state"])
+    append(incident, Kind.STEP, f"{step.title} reopened: {said}", by=by, data={"step": key, "state": State.OPEN})
+    _record("incident.step", incident, by, reason=said, detail={"step": key, "state": State.OPEN})
+    return incident
+
+
+@transaction.atomic
+def set_owner(number: int, key: str, user: User | None, *, by: User) -> Incident:
+    """Say who sees to a step; None: nobody."""
+    incident, place = locked(number, by=by, verb=Verb.JOIN)
+    step = incident.steps.select_related("owner").filter(key=key).first()
+    if step is None or step.owner == user:
+        return incident
+    if user and not can(user, Verb.JOIN, place):
+        raise Refused(f"{user} may not write in incidents: choose a responder or commander.")
+    before, step.owner = step.owner, user
+    step.save(update_fields=["owner"])
+    text = f"{step.title} is with {user}" if user else f"{step.title} is with nobody"
+    append(incident, Kind.ROLE, text, by=by, data={"step": key, "to": str(user or "")})
+    _record("incident.owner", incident, by, detail={"step": key, "from": str(before or ""), "to": str(user or "")})
     return incident
 
 
@@ -72,8 +121,7 @@ def reopen(number: int, reason: str, *, by: User) -> Incident:
     incident, _ = locked(number, by=by, verb=Verb.COMMAND)
     if incident.is_open:
         return incident
-    if len(reason.strip()) < SHORTEST_REASON:
-        raise Refused(f"Give the reason in at least {SHORTEST_REASON} characters.")
+    said = _reason(reason)
     cause = Incident.objects.filter(dedup_key=incident.dedup_key, state=Incident.State.OPEN)
     if incident.dedup_key and (other := cause.first()):
         raise Refused(f"{other.name} is open for the same cause: work there.")
@@ -82,15 +130,8 @@ def reopen(number: int, reason: str, *, by: User) -> Incident:
     incident.steps.filter(key__in=[StepKey.RESOLVE, StepKey.POSTMORTEM]).update(
         state=State.OPEN, done_at=None, done_by=None, evidence=[], override_reason=""
     )
-    append(incident, Kind.STATE, f"Reopened: {reason.strip()}", by=by, starred=True)
-    chain.record(
-        "incident.reopened",
-        by=by,
-        subject=str(incident),
-        environment=incident.environment,
-        incident=number,
-        reason=reason.strip(),
-    )
+    append(incident, Kind.STATE, f"Reopened: {said}", by=by, starred=True)
+    _record("incident.reopened", incident, by, reason=said)
     return incident
 
 
@@ -102,14 +143,7 @@ def tick(number: int, item: int, done: bool, *, by: User) -> Incident:
     if not ChecklistItem.objects.filter(step__incident=incident, pk=item).update(**values):
         raise Refused("That item does not belong to this incident.")
     publish(incident)
-    chain.record(
-        "incident.item",
-        by=by,
-        subject=str(incident),
-        environment=incident.environment,
-        incident=number,
-        detail={"item": item, "done": done},
-    )
+    _record("incident.item", incident, by, detail={"item": item, "done": done})
     return incident
 
 
@@ -121,15 +155,18 @@ def no_action(number: int, why: str, *, by: User, key: str = "") -> Incident:
         raise Refused(f"Say in at least {SHORTEST_REASON} characters why no action was needed.")
     text = f"No action: {why.strip()}"
     append(incident, Kind.NOTE, text, by=by, data={"no_action": True}, dedup_key=key)
-    chain.record(
-        "incident.no_action",
-        by=by,
-        subject=str(incident),
-        environment=incident.environment,
-        incident=number,
-        reason=why.strip(),
-    )
+    _record("incident.no_action", incident, by, reason=why.strip())
     return incident
+
+
+def _reason(text: str) -> str:
+    if len(text.strip()) < SHORTEST_REASON:
+        raise Refused(f"Give the reason in at least {SHORTEST_REASON} characters.")
+    return text.strip()
+
+
+def _record(verb: str, incident: Incident, by: User, **more: Any) -> None:
+    chain.record(verb, by=by, subject=str(incident), environment=incident.environment, incident=incident.number, **more)
 
 
 def _open_step(incident: Incident, key: str) -> ChecklistStep:

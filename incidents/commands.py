@@ -5,11 +5,18 @@ from dataclasses import dataclass
 
 from incidents.severity import SEVERITIES
 
-HELP = "Write a note, or /note text, /sev 2 reason, /role commander name."
+HELP = "Write a note, or /note text, /sev 2 reason, /role commander name, /update text."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update:
+    """What people outside the room were told."""
+
     text: str
 
 
@@ -32,7 +39,7 @@ class Unknown:
     sentence: str
 
 
-Command = Note | SetSeverity | SetRole | Unknown
+Command = Note | Update | SetSeverity | SetRole | Unknown
 
 
 def parse(text: str) -> Command:
@@ -44,6 +51,8 @@ def parse(text: str) -> Command:
     rest = rest.strip()
     if word == "note" and rest:
         return Note(text=rest)
+    if word == "update" and rest:
+        return Update(text=rest)
     if word == "sev":
         return _severity(rest)
     if word == "role":

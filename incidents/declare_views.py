@@ -12,6 +12,7 @@ from incidents.forms import DeclareForm
 from incidents.guard import Refused
 from incidents.models import Incident
 from incidents.pages import environment_named
+from incidents.severity import REACH_OF_ALERT
 from novaops.access.decorators import requires, user_of
 from novaops.access.policy import Verb
 from novaops.environment import Environment
@@ -53,13 +54,14 @@ def _proposal(place: Environment, asked: str) -> dict[str, Any]:
     firing = Alert.objects.filter(environment=place.name, cleared_at=None)
     alert = firing.filter(pk=asked).first() if asked.isdecimal() else None if asked else firing.first()
     if alert is None:
-        return {"environment": place.name}
+        return {"environment": place.name, "loss": "no"}
     said = declaring.of_alert(alert, place)
     return {
         "environment": place.name,
         "alert": alert.pk,
         "title": said.title,
-        "severity": said.severity,
+        "reach": REACH_OF_ALERT.get(alert.severity, ""),
+        "loss": "no",
         "services": list(said.services),
         "impact": "",
     }

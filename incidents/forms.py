@@ -9,8 +9,9 @@ from dashboard.models import Alert
 from dashboard.services.base import services
 from incidents.incident import CHANNELS
 from incidents.models import FollowUp, Incident
+from incidents.moments import TITLES
 from incidents.postmortem.render import MAX_BYTES
-from incidents.severity import SEVERITIES
+from incidents.severity import LOSSES, REACHES, SEVERITIES, computed
 from incidents.steps import StepKey
 from novaops import environment
 from novaops.environment import SERVICE_KINDS
@@ -29,8 +30,44 @@ class MomentField(forms.DateTimeField):
         super().__init__(widget=widget, required=False, **kwargs)
 
 
-class DeclareForm(forms.Form):
+class ImpactForm(forms.Form):
+    """Asks for the impact and computes the severity from it; a person may choose another one."""
+
+    reach = forms.ChoiceField(
+        widget=forms.RadioSelect,
+        choices=[(name, said) for name, (said, _) in REACHES.items()],
+        required=False,
+        label="Who notices",
+    )
+    loss = forms.ChoiceField(
+        widget=forms.RadioSelect, choices=list(LOSSES.items()), required=False, label="Is data being lost", initial="no"
+    )
+    severity = forms.ChoiceField(
+        widget=forms.RadioSelect,
+        choices=[
+            ("", "As the impact above says"),
+            *((severity.name, f"{severity.name}: {severity.meaning}") for severity in SEVERITIES.values()),
+        ],
+        required=False,
+        help_text="When unsure, the higher one.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Compute the severity where none was chosen."""
+        said: dict[str, Any] = super().clean() or {}
+        if said.get("severity"):
+            return said
+        if said.get("reach"):
+            said["severity"] = computed(said["reach"], said.get("loss") or "no")
+        else:
+            self.add_error("reach", "Say who notices, or choose the severity.")
+        return said
+
+
+class DeclareForm(ImpactForm):
     """Declares an incident, from an alert or from what a person saw."""
+
+    field_order = ("environment", "alert", "title", "reach", "loss", "severity", "services")
 
     environment = forms.ChoiceField(widget=forms.HiddenInput)
     alert = forms.ModelChoiceField(
@@ -40,11 +77,6 @@ class DeclareForm(forms.Form):
         empty_label="What a person saw (say it below)",
     )
     title = forms.CharField(max_length=200, help_text="What is wrong, as a customer would say it.")
-    severity = forms.ChoiceField(
-        widget=forms.RadioSelect,
-        choices=[(severity.name, f"{severity.name}: {severity.meaning}") for severity in SEVERITIES.values()],
-        help_text="When unsure, the higher one.",
-    )
     services = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple, choices=service_choices, label="Affected services"
     )
@@ -67,20 +99,44 @@ class DeclareForm(forms.Form):
 
 
 class AffectedForm(forms.Form):
-    """Sets what is affected and how; the verdict is attached by itself."""
+    """Sets what is affected and how; the verdict is attached by itself. `version` is the incident's that it shows."""
 
+    title = forms.CharField(max_length=200, required=False, help_text="Empty: it stays.")
     services = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple, choices=service_choices, label="Affected services"
     )
     impact = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}), help_text="Who notices what.")
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
 
-class SeverityForm(forms.Form):
-    severity = forms.ChoiceField(
-        widget=forms.RadioSelect,
-        choices=[(severity.name, f"{severity.name}: {severity.meaning}") for severity in SEVERITIES.values()],
-    )
+class SeverityForm(ImpactForm):
+    """Changes the severity, computed from the impact or chosen."""
+
     reason = forms.CharField(required=False, max_length=300)
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+
+class OwnerForm(forms.Form):
+    """Says who sees to a step."""
+
+    owner = forms.ModelChoiceField(queryset=User.objects.none(), required=False, empty_label="nobody")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["owner"].queryset = User.objects.filter(is_active=True).order_by("username")  # type: ignore[attr-defined]
+
+
+class MomentForm(forms.Form):
+    """Sets a key moment to its true time."""
+
+    name = forms.ChoiceField(choices=list(TITLES.items()), label="Moment")
+    at = MomentField(label="Truly at (UTC)")
+    reason = forms.CharField(max_length=300, label="Known from", help_text="Such as a log line, a graph, a customer.")
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["at"].required = True
 
 
 class ReportForm(forms.Form):
@@ -91,7 +147,7 @@ class ReportForm(forms.Form):
 class MessageForm(forms.Form):
     """Records what was posted where, until NovaOps sends it itself."""
 
-    channel = forms.ChoiceField(choices=list(CHANNELS.items()), label="Posted to")
+    channel = forms.ChoiceField(choices=[one for one in CHANNELS.items() if one[0] != "update"], label="Posted to")
     text = forms.CharField(widget=forms.Textarea(attrs={"rows": 2}), label="What was said")
     url = forms.URLField(required=False, label="Link to it", assume_scheme="https")
 
@@ -114,8 +170,10 @@ def of_step(incident: Incident, key: str) -> dict[str, forms.Form]:
     if key == StepKey.DETECT:
         return {"report_form": ReportForm()}
     if key == StepKey.ASSESS:
-        affected = AffectedForm(initial={"services": incident.services, "impact": incident.impact})
-        return {"affected_form": affected, "severity_form": SeverityForm(initial={"severity": incident.severity})}
+        shown = {"title": incident.title, "services": incident.services, "impact": incident.impact}
+        graded = {"severity": incident.severity, "version": incident.version}
+        affected = AffectedForm(initial={**shown, "version": incident.version}, auto_id="affected-%s")
+        return {"affected_form": affected, "severity_form": SeverityForm(initial=graded, auto_id="severity-%s")}
     return {"message_form": MessageForm()} if key == StepKey.COMMUNICATE else {}
 
 

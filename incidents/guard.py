@@ -20,6 +20,26 @@ class Refused(Exception):
         self.reasons = reasons or []
 
 
+class Conflict(Refused):
+    """Somebody changed the incident since the form was opened; nothing was saved."""
+
+    def __init__(self, incident: Incident) -> None:
+        super().__init__("Somebody changed it since you opened the form. Nothing was saved yet.")
+        self.incident = incident
+
+
+def expect(incident: Incident, version: int | None) -> None:
+    """Raise Conflict where a form shows another version than the incident's; None where no form asked."""
+    if version is not None and version != incident.version:
+        raise Conflict(incident)
+
+
+def changed(incident: Incident, *fields: str) -> None:
+    """Save these fields as the next version."""
+    incident.version += 1
+    incident.save(update_fields=[*fields, "version"])
+
+
 def permit(by: User | None, verb: Verb, where: Environment | None) -> None:
     """Raise PermissionDenied with the sentence of the policy; NovaOps itself (None) may always."""
     if by is None:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from incidents import health
-from incidents.guard import Refused, locked, permit
+from incidents.guard import Refused, changed, expect, locked, permit
 from incidents.links import link_what_is_there
 from incidents.models import FollowUp, Incident, Role, TimelineEntry
 from incidents.severity import SEVERITIES
@@ -18,7 +18,7 @@ from novaops.audit import chain
 from novaops.environment import SERVICE_KINDS
 
 MARKS = ("starred", "pinned")
-CHANNELS = {"slack": "Slack", "status-page": "Status page", "other": "Other"}
+CHANNELS = {"slack": "Slack", "status-page": "Status page", "other": "Other", "update": "Update"}
 
 
 @transaction.atomic
@@ -114,16 +114,17 @@ def message(number: int, channel: str, text: str, *, by: User, url: str = "", ke
 
 
 @transaction.atomic
-def set_severity(number: int, severity: str, *, by: User, reason: str = "") -> Incident:
+def set_severity(number: int, severity: str, *, by: User, reason: str = "", version: int | None = None) -> Incident:
     """Change the severity by its written definition."""
     incident, _ = locked(number, by=by, verb=Verb.COMMAND)
+    expect(incident, version)
     if severity not in SEVERITIES:
         raise Refused(f"There is no severity {severity!r}: use {', '.join(SEVERITIES)}.")
     before = incident.severity
     if before == severity:
         return incident
     incident.severity = severity
-    incident.save(update_fields=["severity"])
+    changed(incident, "severity")
     text = f"Severity {before} → {severity}" + (f": {reason.strip()}" if reason.strip() else "")
     append(incident, Kind.SEVERITY, text, by=by, data={"from": before, "to": severity})
     _record("incident.severity", incident, by, reason=reason, detail={"from": before, "to": severity})
@@ -131,21 +132,29 @@ def set_severity(number: int, severity: str, *, by: User, reason: str = "") -> I
 
 
 @transaction.atomic
-def set_affected(number: int, services: tuple[str, ...], impact: str, *, by: User) -> Incident:
-    """Set what is affected and how; the overview's verdict is attached again, as it stands now."""
+def set_affected(
+    number: int, services: tuple[str, ...], impact: str, *, by: User, title: str = "", version: int | None = None
+) -> Incident:
+    """Set what is affected and how; the overview's verdict is attached again, as it stands now.
+
+    Raises Conflict where the form that asks shows another `version`.
+    """
     incident, place = locked(number, by=by, verb=Verb.JOIN)
+    expect(incident, version)
     if not services or set(services) - set(SERVICE_KINDS):
         raise Refused("Choose at least one service of the environment.")
-    before = {"services": incident.services, "impact": incident.impact}
+    before = {"title": incident.title, "services": incident.services, "impact": incident.impact}
     incident.services, incident.impact = list(services), impact.strip()
-    incident.save(update_fields=["services", "impact"])
+    incident.title = " ".join(title.split())[:200] or incident.title
+    changed(incident, "title", "services", "impact")
+    after = {"title": incident.title, "services": incident.services, "impact": incident.impact}
+    if before["title"] != incident.title:
+        append(incident, Kind.STATE, f"Title: {before['title']} → {incident.title}", by=by)
     text = f"Affected: {', '.join(health.titles(services))}" + (f". {impact.strip()}" if impact.strip() else "")
     append(incident, Kind.STATE, text, by=by, data={"services": list(services)})
     health.attach_snapshot(incident, place)
     link_what_is_there(incident)
-    _record(
-        "incident.affected", incident, by, detail={"from": before, "to": {"services": list(services), "impact": impact}}
-    )
+    _record("incident.affected", incident, by, detail={"from": before, "to": after})
     return incident
 
 

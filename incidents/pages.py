@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, render
 
 from dashboard.context_processors import ON_REQUEST
 from incidents.entries import SHOWS
-from incidents.forms import of_step
+from incidents.forms import OwnerForm, of_step
 from incidents.guard import Refused, where
 from incidents.models import Incident
 from incidents.room import build, find
@@ -77,4 +77,7 @@ def step_context(context: dict[str, Any], key: str) -> dict[str, Any]:
     incident: Incident = context["incident"]
     step = next(step for step in context["room"].steps if step.row.key == key)
     changed = undo.of_incident(incident.number) if key == StepKey.RESOLVE else ()
-    return {"step": step, "words": step.row.words, "changed": changed, **of_step(incident, key)}
+    return {"step": step, "words": step.row.words, "changed": changed, **of_step(incident, key)} | {
+        "owner_form": OwnerForm(initial={"owner": step.row.owner}),
+        "may_skip": key != StepKey.RESOLVE and (key != StepKey.POSTMORTEM or not incident.grade.owes_postmortem),
+    }

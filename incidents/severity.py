@@ -51,3 +51,19 @@ SEVERITIES: dict[str, Severity] = {
 
 # What an alert's own severity suggests; people choose the higher when unsure.
 FOR_ALERT = {"crit": "SEV2", "warn": "SEV3"}
+# Who notices, as a person is asked, with what it makes; not knowing counts as the higher of what it may be.
+REACHES: dict[str, tuple[str, SeverityName]] = {
+    "all": ("Customers cannot use Nova", "SEV1"),
+    "many": ("A main function fails for many", "SEV2"),
+    "redundancy": ("Nobody yet, but redundancy is gone", "SEV2"),
+    "some": ("It is degraded, a workaround exists", "SEV3"),
+    "none": ("No customer notices", "SEV4"),
+    "unsure": ("Not sure (counts as many)", "SEV2"),
+}
+LOSSES = {"no": "No", "yes": "Yes", "unsure": "Not sure (counts as yes)"}
+REACH_OF_ALERT = {"crit": "many", "warn": "some"}
+
+
+def computed(reach: str, loss: str) -> SeverityName:
+    """The severity that the impact makes."""
+    return "SEV1" if loss in ("yes", "unsure") else REACHES[reach][1]

@@ -1,13 +1,15 @@
 """Pages of the checklist: one step with its proof and what it lacks, and what people add to it."""
 
+from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from incidents import checklist
 from incidents import incident as decide
-from incidents.forms import AffectedForm, MessageForm, ReportForm, SeverityForm
-from incidents.guard import Refused
+from incidents.differences import differences
+from incidents.forms import AffectedForm, MessageForm, OwnerForm, ReportForm, SeverityForm
+from incidents.guard import Conflict, Refused
 from incidents.models import Incident
 from incidents.pages import form_key, incident_of, room_context, shows_refusal, step_context
 from incidents.steps import STEP, StepKey
@@ -31,6 +33,16 @@ def _step_page(request: HttpRequest, incident: Incident, key: str, status: int =
     return render(request, "incidents/step.html", context, status=status)
 
 
+def _conflict(request: HttpRequest, conflict: Conflict, form: Form, name: str) -> HttpResponse:
+    """The form again with what was typed and what is there by now; saving it once more is meant."""
+    there = conflict.incident
+    typed = request.POST.copy()
+    typed["version"] = str(there.version)
+    again = type(form)(typed, auto_id=f"{name.removesuffix('_form')}-%s")
+    more = {name: again, "conflict": conflict, "differences": differences(there, form.cleaned_data)}
+    return _step_page(request, incident_of(there.number), StepKey.ASSESS, 409, **more)
+
+
 @require_POST
 @requires(Verb.JOIN)
 @shows_refusal
@@ -46,6 +58,33 @@ def complete(request: HttpRequest, number: int, *, key: str) -> HttpResponse:
 def override(request: HttpRequest, number: int, *, key: str) -> HttpResponse:
     """Close a step without its evidence, with a reason."""
     return redirect(checklist.override(number, key, request.POST.get("reason", ""), by=user_of(request)))
+
+
+@require_POST
+@requires(Verb.COMMAND)
+@shows_refusal
+def skip(request: HttpRequest, number: int, *, key: str) -> HttpResponse:
+    """Skip a step, with a reason."""
+    return redirect(checklist.skip(number, key, request.POST.get("reason", ""), by=user_of(request)))
+
+
+@require_POST
+@requires(Verb.COMMAND)
+@shows_refusal
+def reopen(request: HttpRequest, number: int, *, key: str) -> HttpResponse:
+    """Open a closed step again, with a reason."""
+    return redirect(checklist.reopen_step(number, key, request.POST.get("reason", ""), by=user_of(request)))
+
+
+@require_POST
+@requires(Verb.JOIN)
+@shows_refusal
+def owner(request: HttpRequest, number: int, *, key: str) -> HttpResponse:
+    """Say who sees to a step; without a name, oneself."""
+    form = OwnerForm(request.POST)
+    chosen = form.cleaned_data["owner"] if form.is_valid() and "owner" in request.POST else user_of(request)
+    checklist.set_owner(number, key, chosen, by=user_of(request))
+    return redirect("incidents:step", number, key) if key in STEP else redirect("incidents:room", number)
 
 
 @require_POST
@@ -80,7 +119,17 @@ def affected(request: HttpRequest, number: int) -> HttpResponse:
     if not form.is_valid():
         return _step_page(request, incident_of(number), StepKey.ASSESS, 409, affected_form=form)
     said = form.cleaned_data
-    decide.set_affected(number, tuple(said["services"]), said["impact"], by=user_of(request))
+    try:
+        decide.set_affected(
+            number,
+            tuple(said["services"]),
+            said["impact"],
+            by=user_of(request),
+            title=said["title"],
+            version=said["version"],
+        )
+    except Conflict as conflict:
+        return _conflict(request, conflict, form, "affected_form")
     return redirect("incidents:step", number, StepKey.ASSESS)
 
 
@@ -92,7 +141,13 @@ def severity(request: HttpRequest, number: int) -> HttpResponse:
     form = SeverityForm(request.POST)
     if not form.is_valid():
         return _step_page(request, incident_of(number), StepKey.ASSESS, 409, severity_form=form)
-    decide.set_severity(number, form.cleaned_data["severity"], by=user_of(request), reason=form.cleaned_data["reason"])
+    said = form.cleaned_data
+    try:
+        decide.set_severity(
+            number, said["severity"], by=user_of(request), reason=said["reason"], version=said["version"]
+        )
+    except Conflict as conflict:
+        return _conflict(request, conflict, form, "severity_form")
     return redirect("incidents:step", number, StepKey.ASSESS)
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from incidents import declare_views, editor_views, postmortem_views, step_views, views
+from incidents import declare_views, editor_views, moment_views, postmortem_views, step_views, views
 
 app_name = "incidents"
 urlpatterns = [
@@ -21,6 +21,10 @@ urlpatterns = [
     path("<int:number>/steps/<slug:key>/", step_views.step, name="step"),
     path("<int:number>/steps/<slug:key>/complete", step_views.complete, name="complete"),
     path("<int:number>/steps/<slug:key>/override", step_views.override, name="override"),
+    path("<int:number>/steps/<slug:key>/skip", step_views.skip, name="skip"),
+    path("<int:number>/steps/<slug:key>/reopen", step_views.reopen, name="reopen_step"),
+    path("<int:number>/steps/<slug:key>/owner", step_views.owner, name="owner"),
+    path("<int:number>/moments", moment_views.page, name="moments"),
     path("<int:number>/items/<int:item>", step_views.tick, name="tick"),
     path("<int:number>/report", step_views.report, name="report"),
     path("<int:number>/affected", step_views.affected, name="affected"),

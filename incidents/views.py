@@ -56,11 +56,13 @@ def room(request: HttpRequest, number: int) -> HttpResponse:
 @requires(Verb.JOIN)
 @shows_refusal
 def compose(request: HttpRequest, number: int) -> HttpResponse:
-    """Do what the composer says: a note, a severity, a role."""
+    """Do what the composer says: a note, an update, a severity, a role."""
     by, typed = user_of(request), commands.parse(request.POST.get("text", ""))
     match typed:
         case commands.Note(text=text):
             decide.note(number, text, by=by, key=form_key(request))
+        case commands.Update(text=text):
+            decide.message(number, "update", text, by=by, key=form_key(request))
         case commands.SetSeverity(severity=severity, reason=reason):
             decide.set_severity(number, severity, by=by, reason=reason)
         case commands.SetRole(role=role, username=username):
