@@ -9,9 +9,12 @@ class BackupsConfig(AppConfig):
     name = "backups"
 
     def ready(self) -> None:
-        """Keep the records of restores."""
-        from backups import restore_records
+        """Keep the records of restores, have the policy watched, and read backups again after what changes them."""
+        from backups import receivers, restore_records, watches
+        from novaops import watching
         from novaops.runbook.signals import run_changed, run_finished
 
         run_changed.connect(restore_records.on_run_changed, dispatch_uid="backups.run_changed")
         run_finished.connect(restore_records.on_run_changed, dispatch_uid="backups.run_finished")
+        receivers.connect()
+        watching.watchers.append(watches.WATCHER)

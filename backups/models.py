@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
 
 from backups.restore_models import Restore as Restore
 
@@ -10,7 +11,7 @@ class Database(models.Model):
     """A database whose backups are watched, as RDS last told.
 
     `read_at` is when RDS last answered, `asked_at` when it was last asked; they differ where it does not answer, and
-    `failed` says why. What stands here is of `read_at`.
+    `failed` says why. What stands here is of `read_at`. `known_since` is when nova.toml first named it here.
     """
 
     class Kind(models.TextChoices):
@@ -32,6 +33,7 @@ class Database(models.Model):
     created_at = models.DateTimeField(null=True)
     quota_used = models.PositiveIntegerField(null=True)
     quota_most = models.PositiveIntegerField(null=True)
+    known_since = models.DateTimeField(default=timezone.now)
     asked_at = models.DateTimeField()
     read_at = models.DateTimeField(null=True)
     failed = models.TextField(blank=True)

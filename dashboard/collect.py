@@ -19,9 +19,12 @@ from dashboard.services.base import CLOUDWATCH, Asking, Observation, Service, So
 from novaops import live, watching
 from novaops.cloud.cloudwatch import Answer as MetricAnswer
 from novaops.environment import Environment
+from novaops.watching import Note
 
 logger = logging.getLogger(__name__)
 
+# The fact of a reading under which the notes of other apps stand.
+NOTES = "notes"
 # What is read of the past to judge rules, beyond the longest duration.
 SLACK = timedelta(minutes=10)
 
@@ -148,8 +151,13 @@ def _keep_watched(environment: Environment, seen: Mapping[str, Seen], at: dateti
                 logger.exception("Asking %s broke", share.source)
                 one.failed.append(f"{share.source}: {BROKEN}")
                 continue
-            for (name, resource), value in told.items():
+            for (name, resource), value in told.values.items():
                 one.put(Key(kind, name, resource).label, at, value)
+            one.facts.setdefault(NOTES, []).extend(_noted(note) for note in told.notes)
+
+
+def _noted(note: Note) -> dict[str, Any]:
+    return {**vars(note), "at": note.at.isoformat() if note.at else ""}
 
 
 def _complete(environment: Environment, one: Seen, wanted: Mapping[Key, Wanted], before: Mapping[Key, Value]) -> None:

@@ -1,7 +1,7 @@
 """The overview of an environment: one object per request, built from rows alone, its verdict from its own tiles."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from dashboard import pulses, tiles
+from dashboard.collect import NOTES
 from dashboard.models import Alert, AlertState, Reading, Severity
 from dashboard.services.base import services
 from dashboard.status import State
@@ -22,6 +23,7 @@ from novaops.runbook.models import Run, Undo
 from novaops.runbook.offers import Offer
 from novaops.runbook.registry import actions
 from novaops.runbook.states import ACTIVE
+from novaops.watching import Note
 
 __all__ = ["Change", "IncidentStrip", "Offer", "Overview", "Tile", "Value", "Verdict", "build", "incident_strips"]
 
@@ -81,6 +83,7 @@ class Overview:
     undos: list[Undo]
     as_of: datetime | None
     rev: str
+    notes: list[Note] = field(default_factory=list)
 
 
 incident_strips: list[Callable[[Environment], IncidentStrip | None]] = []
@@ -109,6 +112,7 @@ def build(environment: Environment, user: User_ | None = None, now: datetime | N
         undos=list(undo.standing(environment.name)[:MOST_UNDOS]),
         as_of=as_of,
         rev=revision(environment, now),
+        notes=[_note(one) for reading in readings.values() for one in reading.facts.get(NOTES, [])],
     )
 
 
@@ -120,6 +124,11 @@ def revision(environment: Environment, now: datetime | None = None) -> str:
     current = live.revision(f"overview:{environment.name}")
     moment = (now or timezone.now()).timestamp() // environment.collect_every_s
     return f"{current}-{moment:.0f}" if current else ""
+
+
+def _note(told: Mapping[str, Any]) -> Note:
+    """What another app last had to say, from a reading's facts."""
+    return Note(**{**told, "at": parse_datetime(told["at"]) if told["at"] else None})
 
 
 def incident_of(environment: Environment) -> IncidentStrip | None:

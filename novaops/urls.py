@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("novaops.runbook.urls")),
     path("", include("dashboard.urls")),
     path("incidents/", include("incidents.urls")),
+    path("backups/", include("backups.urls")),
     *([path("sandbox/", include("novaops.sandbox.urls"))] if apps.is_installed("novaops.sandbox") else []),
 ]
 handler500 = "dashboard.health.server_error"

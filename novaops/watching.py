@@ -5,7 +5,7 @@ a round, keeps what it tells as samples, and fires and clears its alerts as thos
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -40,17 +40,36 @@ class Watch:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Note:
+    """A line of the overview: of what, in which state (of the one vocabulary), since when, and where more is."""
+
+    label: str
+    text: str
+    state: str
+    at: datetime | None
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What an app knows now: numbers by (series, resource), and lines for the overview."""
+
+    values: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Watcher:
     """An app's share in watching a service. `source` says where its numbers come from.
 
-    `watches` tells what it watches in an environment; `read` the numbers that it knows now, by (series, resource). A
-    number that it does not know, or only knows from long ago, is left out: that is told by a watch of its own.
+    `watches` tells what it watches in an environment; `read` what it knows now. A number that it does not know, or only
+    knows from long ago, is left out: that is told by a watch of its own.
     """
 
     service: ServiceKind
     source: str
     watches: Callable[[Environment], tuple[Watch, ...]]
-    read: Callable[[Environment, datetime], Mapping[tuple[str, str], float]]
+    read: Callable[[Environment, datetime], Told]
 
 
 watchers: list[Watcher] = []

@@ -79,6 +79,8 @@ def confirm_form(plan: Plan, data: QueryDict | None = None) -> ConfirmForm:
     return DestructiveForm(data, target=plan.target) if destructive else ConfirmForm(data, auto_id=AUTO_ID)
 
 
-def params_form(action: Action, data: QueryDict | dict[str, Any] | None) -> forms.Form:
-    """The action's own form, bound where there is data."""
-    return action.form(data)
+def params_form(
+    action: Action, data: QueryDict | dict[str, Any] | None, initial: dict[str, Any] | None = None
+) -> forms.Form:
+    """The action's own form, bound where there is data; otherwise with what is filled in beforehand."""
+    return action.form(data, initial=initial)

@@ -28,12 +28,14 @@ class Offer:
     plan_url: str = ""
 
 
-def offer(user: User | AnonymousUser, key: str, environment: Environment, incident: int | None = None) -> Offer | None:
-    """The offer of the action `key`; None where the environment has nothing that it acts upon."""
+def offer(
+    user: User | AnonymousUser, key: str, environment: Environment, incident: int | None = None, target: str = ""
+) -> Offer | None:
+    """The offer of the action `key`, on its first target or that one; None where it has nothing to act upon."""
     action = actions[key]()
     if not action.applies(environment):
         return None
-    target = action.targets(environment)[0]
+    target = target or action.targets(environment)[0]
     query = {"environment": environment.name, "target": target, **({"incident": incident} if incident else {})}
     return Offer(
         action_key=key,

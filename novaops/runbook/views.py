@@ -45,7 +45,7 @@ def new(request: HttpRequest, key: str) -> HttpResponse:
         "target": request.GET.get("target") or action.targets(environment)[0],
         "incident": request.GET.get("incident", ""),
     }
-    return _form_page(request, action, PlaceForm(initial=place), params_form(action, None))
+    return _form_page(request, action, PlaceForm(initial=place), params_form(action, None, request.GET.dict()))
 
 
 @require_POST

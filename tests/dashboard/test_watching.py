@@ -1,18 +1,18 @@
 """What other apps let the dashboard watch: sampled, judged and told as its own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
 
-from dashboard import collect
+from dashboard import collect, overview
 from dashboard.models import Alert, Latest, Reading
 from dashboard.overview import offers_for
 from dashboard.services.base import services
 from novaops import environment as declared
 from novaops import watching
 from novaops.environment import Environment, RuleChange
-from novaops.watching import Watch, Watcher
+from novaops.watching import Note, Told, Watch, Watcher
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,8 +41,11 @@ def told() -> Iterator[dict[tuple[str, str], float]]:
     """What the watcher tells; empty, it breaks."""
     numbers: dict[tuple[str, str], float] = {}
 
-    def read(_environment: Environment, _now: datetime) -> Mapping[tuple[str, str], float]:
-        return numbers if numbers else 1 / 0
+    def read(_environment: Environment, now: datetime) -> Told:
+        if not numbers:
+            raise ZeroDivisionError
+        note = Note(label="Cellar", text="last mopped", state="ok", at=now, url="/cellar/")
+        return Told(values=numbers, notes=(note,))
 
     watching.watchers.append(Watcher(service="database", source="Cellar", watches=watched, read=read))
     yield numbers
@@ -64,6 +67,8 @@ def test_a_number_beyond_its_threshold_is_an_alert_with_its_offers(aws, told, co
     assert alert.sentence == "The cellar is 81 % damp (north)"
     assert Reading.objects.get(service="database").values["cellar_damp/north"]["source"] == "Cellar"
     assert [offer.action_key for offer in offers_for([alert], commander, environment)] == ["create-snapshot"]
+    shown = overview.build(environment).notes
+    assert [(note.label, note.text, note.state) for note in shown] == [("Cellar", "last mopped", "ok")]
     told[("cellar_damp", "north")] = 20.0
     round_of(environment)
     alert.refresh_from_db()
