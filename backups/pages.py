@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest
 
 from backups import claims, collect, policy
 from backups.claims import Claim
-from backups.models import Snapshot
+from backups.models import Restore, Snapshot
 from novaops import environment as environments
 from novaops import live
 from novaops.access.decorators import user_of
@@ -94,7 +94,14 @@ def list_context(request: HttpRequest, environment: Environment, now: datetime) 
         "states": {key: word for key, (word, _) in STATES.items()},
         "kinds": KINDS,
         "offers": _offers(user_of(request), environment),
+        "tested": _last_test(environment),
     }
+
+
+def _last_test(environment: Environment) -> Restore | None:
+    """The newest restore of Nova's database that was proven."""
+    proven = Restore.objects.filter(environment=environment.name, state=Restore.State.PROVEN)
+    return proven.select_related("run").first()
 
 
 def _state(snapshot: Snapshot, environment: Environment, now: datetime) -> tuple[str, str]:
@@ -126,7 +133,7 @@ def _is_ours(key: str) -> bool:
 
 def run_of(snapshot: Snapshot) -> Run | None:
     """The run that took it, where it is one of this NovaOps."""
-    return Run.objects.filter(pk=snapshot.run, environment=snapshot.database.environment).first()
+    return Run.objects.filter(pk=snapshot.run or 0, environment=snapshot.database.environment).first()
 
 
 def claims_on(snapshot: Snapshot, environment: Environment) -> list[Claim]:
@@ -135,19 +142,19 @@ def claims_on(snapshot: Snapshot, environment: Environment) -> list[Claim]:
 
 
 def offers_on(user: User, snapshot: Snapshot, environment: Environment) -> list[Offer]:
-    """What can be done with it: actions on its database that take a snapshot by its name."""
+    """What can be done with it: the actions on backups that take a snapshot by its name."""
     if not snapshot.is_good or snapshot.region != environment.region:
         return []
-    return [
-        offer
-        for key in sorted(actions)
-        if _is_ours(key) and "snapshot" in actions[key].form.base_fields
-        if snapshot.database.name in actions[key]().targets(environment)
-        if (offer := _offer_on(user, key, snapshot, environment))
-    ]
+    keys = [key for key in sorted(actions) if _is_ours(key) and "snapshot" in actions[key].form.base_fields]
+    return [offer for key in keys if (offer := _offer_on(user, key, snapshot, environment))]
 
 
 def _offer_on(user: User, key: str, snapshot: Snapshot, environment: Environment) -> Offer | None:
-    offer = offers.offer(user, key, environment, target=snapshot.database.name)
+    """The action on the snapshot's database, or on what it makes of one where that is Nova's own."""
+    name = snapshot.database.name
+    named = name in actions[key]().targets(environment)
+    if not named and name != environment.database.target:
+        return None
+    offer = offers.offer(user, key, environment, target=name if named else "")
     more = urlencode({"snapshot": snapshot.name})
     return replace(offer, url=f"{offer.url}&{more}") if offer else None

@@ -13,6 +13,7 @@ from backups import policy, watches
 from backups.policy import Standing, last_window, missed_window, snapshot_state
 from novaops import environment as declared
 from novaops.environment import Environment, KeptDatabase
+from novaops.runbook.registry import actions
 from tests.backups.rows import DAY, HOUR, database, snapshot
 
 pytestmark = pytest.mark.django_db
@@ -184,3 +185,9 @@ def test_however_many_there_are_two_queries_tell_how_they_stand(environment: Env
     with CaptureQueriesContext(connection) as queries:
         assert [one.database.name for one in policy.standings(place, timezone.now())] == names
     assert len(queries) == 2
+
+
+def test_every_rule_offers_actions_that_exist(environment: Environment) -> None:
+    for watch in watches.watches(environment):
+        assert set(watch.offers) <= set(actions)
+        assert watch.says.format(value=1.0, threshold=2.0)
