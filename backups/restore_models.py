@@ -7,6 +7,8 @@ from django.urls import reverse
 
 from novaops.runbook.models import Run
 
+TO_SECOND = "%Y-%m-%d %H:%M:%S UTC"
+
 
 class Restore(models.Model):
     """One restore, entered when its run begins and filled in when that is over.
@@ -58,6 +60,16 @@ class Restore(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("backups:restore", args=[self.pk])
+
+    @property
+    def loss(self) -> str:
+        """In words, what of production is not in it."""
+        if self.lost_rows is None:
+            return "what is lost is not known"
+        if not self.lost_rows or not self.lost_from or not self.lost_until:
+            return "no row of production was missing"
+        span = f"from {self.lost_from:{TO_SECOND}} to {self.lost_until:{TO_SECOND}}"
+        return f"{self.lost_rows} rows of production are missing, {span}"
 
     @property
     def facts(self) -> dict[str, Any]:

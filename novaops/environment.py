@@ -19,13 +19,15 @@ from novaops.declared import (
     Name,
     PagerDuty,
     Region,
+    Restores,
     ServiceKind,
     Slack,
     Slug,
     StatusPage,
+    UrlPlace,
 )
 
-__all__ = ["SERVICE_KINDS", "Declared", "ServiceKind"]
+__all__ = ["SERVICE_KINDS", "Declared", "ServiceKind", "UrlPlace"]
 VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 
@@ -82,45 +84,6 @@ class Api(Declared):
         if self.ec2 is None:
             raise ValueError("the API server does not run on EC2")
         return self.ec2
-
-
-class UrlPlace(Declared):
-    """Where Nova's DATABASE_URL stands: a secret or a parameter, or a variable of the task definitions themselves.
-
-    `key` is the key inside of a secret that is a JSON document. The value is a URL, or the host alone; only its host
-    and port are ever changed. `services` read it, and are redeployed in this order.
-    """
-
-    kind: Literal["secret", "parameter", "variable"]
-    name: Name
-    key: Name | None = None
-    services: tuple[Literal["api", "events"], ...] = ("api", "events")
-
-    @model_validator(mode="after")
-    def _key_is_of_a_secret(self) -> "UrlPlace":
-        if self.key and self.kind != "secret":
-            raise ValueError("only a secret has keys")
-        return self
-
-
-class Restores(Declared):
-    """How restored instances are reached and judged, what they cost, and in whose name restores are rehearsed.
-
-    `dsn_env` names a variable with a connection string in which `{instance}`, `{host}` and `{port}` are filled in;
-    without it they are reached as production, at their own host. `newest_by` says which column of a key table tells
-    when a row came. Prices are in US dollars: an hour of a class in one zone, a GiB of storage for a month.
-    """
-
-    dsn_env: EnvName | None = None
-    newest_by: dict[Name, Name] = Field(default_factory=dict)
-    class_usd_an_hour: dict[Name, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
-    storage_usd_a_gib_month: Annotated[float, Field(gt=0)] | None = None
-    drill_by: Name | None = None
-
-    @property
-    def dsn_template(self) -> str:
-        """The connection string with its gaps, empty where none is declared."""
-        return os.environ.get(self.dsn_env, "") if self.dsn_env else ""
 
 
 class Database(Declared):

@@ -259,7 +259,11 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env_str("NOVAOPS_LOG_LEVEL", "INFO")},
-    # What these meet is in the message's row.
-    "loggers": {name: {"level": "CRITICAL"} for name in ("httpx2", "pagerduty", "slack_sdk")},
+    "loggers": {
+        # What these meet is in the message's row.
+        **{name: {"level": "CRITICAL"} for name in ("httpx2", "pagerduty", "slack_sdk")},
+        # At DEBUG it would log what it sends, secrets in it.
+        "botocore": {"level": "INFO"},
+    },
 }
 SILENCED_SYSTEM_CHECKS: list[str] = []

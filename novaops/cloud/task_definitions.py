@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.session import get_session
 
-from novaops.cloud import aws
+from novaops.cloud import aws, secrets
 from novaops.cloud.errors import Refused
 from novaops.environment import Environment
 
@@ -82,7 +82,8 @@ class RegisterCopy:
 
     Its parameters say what changes and never hold the rest of the definition, which may have secrets in clear:
     `taskDefinition`, `container`, `variables` (name -> value), `declared` (name -> key of nova.toml's events table, for
-    addresses that may carry a key), `without` (names) and `tags`.
+    addresses that may carry a key), `hosts` (name -> [host, port], put into the address that is there), `without`
+    (names) and `tags`.
     """
 
     name: str = REGISTER.name
@@ -96,7 +97,7 @@ class RegisterCopy:
         changed = with_variables(
             source.fields,
             params["container"],
-            {**params.get("variables", {}), **declared},
+            {**params.get("variables", {}), **declared, **_pointed(source, params)},
             params.get("without", ()),
         )
         tags = {**source.tags, **params.get("tags", {})}
@@ -113,6 +114,16 @@ class RegisterCopy:
 
 
 REGISTER_COPY = RegisterCopy()
+
+
+def _pointed(source: Definition, params: dict[str, Any]) -> dict[str, str]:
+    """The variables that are to point at another host, with all else of their values as it is."""
+    there = {entry["name"]: entry.get("value", "") for entry in source.container(params["container"])["environment"]}
+    hosts = params.get("hosts", {})
+    missing = [name for name in hosts if name not in there]
+    if missing:
+        raise Refused(f"{source.family}:{source.revision} has no variable {missing[0]}", code="MISSING")
+    return {name: secrets.pointed(there[name], host, port) for name, (host, port) in hosts.items()}
 
 
 def with_variables(
@@ -153,7 +164,8 @@ def _container(fields: Mapping[str, Any], name: str) -> Fields:
 
 def _jq(params: dict[str, Any]) -> str:
     declared = {name: f"<events.{key} of nova.toml>" for name, key in params.get("declared", {}).items()}
-    variables = {**params.get("variables", {}), **declared}
+    hosts = {name: f"<as it is, at {host}:{port}>" for name, (host, port) in params.get("hosts", {}).items()}
+    variables = {**params.get("variables", {}), **declared, **hosts}
     gone = json.dumps([*variables, *params.get("without", ())])
     added = json.dumps([{"name": name, "value": value} for name, value in variables.items()])
     tags = json.dumps([{"key": key, "value": value} for key, value in params.get("tags", {}).items()])

@@ -249,6 +249,8 @@ class Action:
     cool_down_s: ClassVar[int] = 0
     # How often AWS lets this be done to a target in 24 hours; None where nothing is known.
     most_in_24_h: ClassVar[int | None] = None
+    # Whether `inverse` also puts back a run that ended halfway, and so must be offered after it failed or was canceled.
+    undoes_halves: ClassVar[bool] = False
     form: ClassVar[type[forms.Form]] = NoParameters
 
     def applies(self, environment: Environment) -> bool:

@@ -55,7 +55,9 @@ def policy(environment: Environment, permissions: Iterable[str]) -> dict[str, An
     """The policy document that allows these, each on the declared resources where its service can tell them apart."""
     by_resources: dict[tuple[str, ...], list[str]] = {}
     for one in sorted(set(permissions)):
-        by_resources.setdefault(_resources(environment, one), []).append(one)
+        resources = _resources(environment, one)
+        if resources is not None:
+            by_resources.setdefault(resources, []).append(one)
     statements = [
         _statement(number, allowed, found) for number, (found, allowed) in enumerate(sorted(by_resources.items()), 1)
     ]
@@ -73,10 +75,12 @@ def _declared(environment: Environment) -> Iterator[str]:
             yield from action.iam_permissions
 
 
-def _resources(environment: Environment, one: str) -> tuple[str, ...]:
+def _resources(environment: Environment, one: str) -> tuple[str, ...] | None:
+    """The resources that the permission is for; None where the environment has nothing that it is needed for."""
     for pattern, arns in RESOURCES:
         if pattern.fullmatch(one):
-            return tuple(sorted(arns(environment))) or EVERYTHING
+            found = arns(environment)
+            return None if found is None else tuple(sorted(found)) or EVERYTHING
     return EVERYTHING
 
 
@@ -171,7 +175,23 @@ def _roles(environment: Environment) -> list[str]:
     return [_arn(environment, "iam", "role/*", region=False)]
 
 
-def _rule(pattern: str, arns: Callable[[Environment], list[str]]) -> tuple[re.Pattern[str], Any]:
+def _url_place(kind: str) -> Callable[[Environment], list[str] | None]:
+    """The one secret or parameter in which DATABASE_URL stands; AWS adds six characters to the name of a secret."""
+
+    def arns(environment: Environment) -> list[str] | None:
+        url = environment.database.url
+        if url is None or url.kind != kind:
+            return None
+        name = url.name.removeprefix("/")
+        if kind == "secret":
+            whole = url.name.startswith("arn:")
+            return [url.name if whole else _arn(environment, "secretsmanager", f"secret:{name}-*")]
+        return [_arn(environment, "ssm", f"parameter/{name}")]
+
+    return arns
+
+
+def _rule(pattern: str, arns: Callable[[Environment], list[str] | None]) -> tuple[re.Pattern[str], Any]:
     return re.compile(pattern), arns
 
 
@@ -195,5 +215,7 @@ RESOURCES = (
     _rule(r"autoscaling:(?!Describe).*", _scaling_group),
     _rule(r"ssm:SendCommand", _commanded),
     _rule(r"cloudwatch:DescribeAlarms", _alarms),
+    _rule(r"secretsmanager:.*", _url_place("secret")),
+    _rule(r"ssm:(GetParameter|PutParameter)", _url_place("parameter")),
     _rule(r"iam:PassRole", _roles),
 )

@@ -57,10 +57,10 @@ def can_deploy(ctx: Context) -> list[Precheck]:
     ]
 
 
-def force_new_deployment(service: EcsService) -> Effect:
+def force_new_deployment(service: EcsService, *, key: str = "deploy") -> Effect:
     """The runbook's `aws ecs update-service --force-new-deployment`."""
     return Effect(
-        key="deploy",
+        key=key,
         title=f"Start a new deployment of {service.service}",
         call=ecs.UPDATE_SERVICE,
         params={"cluster": service.cluster, "service": service.service, "forceNewDeployment": True},

@@ -100,6 +100,8 @@ def finish(run: Run, lease: Lease, status: RunStatus, sentence: str, *, detail: 
         return give_up(run, lease, in_doubt)
     with transaction.atomic():
         move(run, lease, status, outcome=sentence, finished_at=lease.now(), lease_until=None, lease_owner="")
+        if status != RunStatus.SUCCEEDED and run.action in actions and not run.plan.undoes_id:
+            undo.remember_half(run, actions[run.action](), planning.run_context(run))
         if status != RunStatus.UNKNOWN:
             run.steps.filter(state__in=[StepState.PENDING, StepState.RUNNING]).update(state=StepState.SKIPPED)
         announce(run)

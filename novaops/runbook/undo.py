@@ -10,9 +10,10 @@ from novaops import environment as environments
 from novaops import live
 from novaops.access.policy import can
 from novaops.runbook.action import Action, Context
-from novaops.runbook.models import Run, Undo
+from novaops.runbook.models import Call, Run, Undo
 from novaops.runbook.records import record
 from novaops.runbook.registry import actions
+from novaops.runbook.states import CallOutcome
 
 
 class Refused(Exception):
@@ -56,6 +57,13 @@ def remember(run: Run, action: Action, ctx: Context) -> None:
             "expires_at": datetime.now(UTC) + timedelta(seconds=inverse.worth_s),
         },
     )
+
+
+def remember_half(run: Run, action: Action, ctx: Context) -> None:
+    """Enter what puts back a run that ended halfway: one effect of it happened, or may have."""
+    happened = (CallOutcome.OK, CallOutcome.OBSERVED, CallOutcome.UNKNOWN)
+    if action.undoes_halves and Call.objects.filter(step__run=run, outcome__in=happened).exists():
+        remember(run, action, ctx)
 
 
 def dismiss(entry: Undo, *, by: User) -> None:
