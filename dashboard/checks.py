@@ -13,11 +13,11 @@ def rules_exist(**_: Any) -> list[CheckMessage]:
     known = sorted(key for service in services.values() for key in service.every_rule())
     return [
         Error(
-            f"nova.toml changes the rule {key!r} of {name}, which does not exist.",
+            f"nova.toml names the rule {key!r} of {name}, which does not exist.",
             hint=f"The rules are {', '.join(known)}.",
             id="dashboard.E001",
         )
         for name, environment in declared.environments().items()
-        for key in environment.rules
+        for key in (*environment.rules, *environment.alarms.values())
         if key not in known
     ]

@@ -23,6 +23,9 @@ from novaops.runbook.offers import Offer
 # The pages as people look for them, with other words for the same.
 PAGES = (
     ("dashboard:overview", "Overview", "home tiles verdict"),
+    ("dashboard:alerts", "Alerts", "firing silences witnesses"),
+    ("dashboard:maintenance", "Maintenance", "window mute planned work"),
+    ("dashboard:webhooks", "Webhooks", "settings sns pagerduty deliveries sources"),
     ("incidents:new", "Declare an incident", "new"),
     ("incidents:list", "Incidents", "all"),
     ("incidents:follow_ups", "Follow-ups", "action items"),

@@ -1,7 +1,9 @@
 """What collection keeps of Nova: series and samples, the latest reading of each service, rounds, leases and alerts."""
 
+from django.contrib.auth.models import User
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
 
 
 class Series(models.Model):
@@ -234,7 +236,7 @@ class Alert(models.Model):
         return self.title
 
     def get_absolute_url(self) -> str:
-        return reverse("dashboard:service", args=[self.service])
+        return reverse("dashboard:alert", args=[self.pk])
 
 
 class Threshold(models.Model):
@@ -279,6 +281,45 @@ class Witness(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_source_display()}: {self.name}"
+
+
+class Quiet(models.Model):
+    """For which time and why nobody is told of something: the shape that silences and maintenance share."""
+
+    environment = models.CharField(max_length=40)
+    reason = models.CharField(max_length=300)
+    made_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    made_at = models.DateTimeField(default=timezone.now)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    # Ended by hand before its time.
+    ended_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+        ordering = ["starts_at", "id"]
+
+
+class Silence(Quiet):
+    """Nobody is told of a rule's alerts; the alerts fire and are shown all the same. Without a node: of all nodes."""
+
+    service = models.CharField(max_length=20)
+    rule = models.CharField(max_length=60)
+    title = models.CharField(max_length=120)
+    resource = models.CharField(max_length=120, blank=True, default="")
+
+    def __str__(self) -> str:
+        return f"{self.title} in {self.environment}"
+
+
+class Maintenance(Quiet):
+    """A service is worked on: its tile says so instead of its state, and nobody is told of its alerts."""
+
+    service = models.CharField(max_length=20)
+
+    def __str__(self) -> str:
+        return f"{self.service} in {self.environment}"
 
 
 # Django finds an app's models here only.

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from dashboard import pulses, tiles
+from dashboard import pulses, quiet, tiles
 from dashboard.collect import NOTES
 from dashboard.models import Alert, AlertState, Reading, Severity
 from dashboard.services.base import services
@@ -92,14 +92,18 @@ incident_strips: list[Callable[[Environment], IncidentStrip | None]] = []
 def build(environment: Environment, user: User_ | None = None, now: datetime | None = None) -> Overview:
     """The overview now: one query each for readings, alerts and runs, and the incident's. Offers are a user's."""
     now = now or timezone.now()
-    readings = {reading.service: reading for reading in _readings(environment)}
+    readings = {reading.service: reading for reading in _readings(environment, now)}
     alerts = _alerts(environment, now)
     runs = _runs(environment, now)
-    firing = [alert for alert in alerts if alert.state == AlertState.FIRING]
+    worked_on = {kind for kind, reading in readings.items() if reading.maintenance}
+    firing = [one for one in alerts if one.state == AlertState.FIRING and one.service not in worked_on]
     as_of = max((reading.at for reading in readings.values()), default=None)
     silence = next((pulses.silence(one.beat_at, one.worker_at, now) for one in readings.values()), "")
     collected = not silence and tiles.collected_lately(environment, as_of, now)
-    shown = _tiles(environment, readings, firing, now, collected=collected)
+    shown = [
+        tiles.in_maintenance(tile, readings[tile.kind].maintenance) if tile.kind in worked_on else tile
+        for tile in _tiles(environment, readings, firing, now, collected=collected)
+    ]
     return Overview(
         environment=environment,
         verdict=judge(shown, firing, as_of, collected=collected, silence=silence),
@@ -136,10 +140,14 @@ def incident_of(environment: Environment) -> IncidentStrip | None:
     return next((strip for of in incident_strips if (strip := of(environment))), None)
 
 
-def _readings(environment: Environment) -> Iterable[Any]:
-    """The readings, each with when NovaOps' own beat and workers were last felt: one query for both."""
+def _readings(environment: Environment, now: datetime) -> Iterable[Any]:
+    """The readings, with when NovaOps' own beat and workers were last felt and the maintenance that stands: one query.
+
+    A service that was never read has no row here, and so no maintenance: nothing is known of it anyway.
+    """
     pulse = {"beat_at": pulses.newest(pulses.BEAT), "worker_at": pulses.newest(pulses.WORKER)}
-    return Reading.objects.filter(environment=environment.name).annotate(**pulse)
+    found = Reading.objects.filter(environment=environment.name)
+    return found.annotate(**pulse, maintenance=quiet.of_reading(now))
 
 
 def _alerts(environment: Environment, now: datetime) -> list[Alert]:
@@ -203,6 +211,9 @@ def _sentence(state: State, shown: list[Tile], firing: list[Alert]) -> str:
         return f"Not known: no data of {_listed(names)}"
     if state == State.STALE:
         return f"Not current: old values of {_listed(names)}"
+    if state == State.MAINT:
+        others = len(shown) - len(names)
+        return f"{_listed(names)}: in maintenance" + (f"; the other {others} are healthy" if others else "")
     return next(alert.sentence for alert in firing if alert.severity == state.value)
 
 

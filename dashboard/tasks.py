@@ -8,7 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from dashboard import collect, partitions, pulses, rollups, vitals
-from dashboard.hooks import inbox
+from dashboard.hooks import inbox, polling, subscriptions
 from dashboard.models import Round
 from novaops import environment as declared
 
@@ -32,8 +32,16 @@ def collect_environment(name: str) -> None:
 
 @shared_task(expires=5)
 def read_inbox() -> None:
-    """Read what outside systems told since the last time."""
+    """Read what outside systems told since the last time, and tell AWS of the topics that were accepted."""
     inbox.read_waiting()
+    subscriptions.confirm_accepted()
+
+
+@shared_task(expires=5)
+def poll_queues() -> None:
+    """Take what waits in every environment's queue of alarms."""
+    for environment in declared.environments().values():
+        polling.poll(environment)
 
 
 @shared_task

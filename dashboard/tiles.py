@@ -1,7 +1,7 @@
 """A service's tile, judged from its reading and its firing alerts alone. What is old or missing is never green."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.urls import reverse
@@ -18,7 +18,7 @@ UNKNOWN_INTERVALS = 10
 NONE = "–"  # noqa: RUF001 - a dash where a number would stand
 GIB = 2**30
 # The worst first: a tile and the verdict take the first of these that applies to anything they show.
-WORST_FIRST = (State.CRIT, State.UNKNOWN, State.WARN, State.STALE, State.OK)
+WORST_FIRST = (State.CRIT, State.UNKNOWN, State.WARN, State.STALE, State.MAINT, State.OK)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +109,13 @@ def build(
         failures=list(reading.failed) if reading else [],
         url=f"{reverse('dashboard:service', args=[service.kind])}?environment={environment.name}",
     )
+
+
+def in_maintenance(tile: Tile, window: Mapping[str, str]) -> Tile:
+    """The tile of a service that is worked on: its values stay, its state is that it is worked on."""
+    starts_at, ends_at = (datetime.fromisoformat(window[name]) for name in ("starts_at", "ends_at"))
+    why = f"In maintenance until {ends_at:%d %b %H:%M} UTC: {window['reason']}"
+    return replace(tile, state=State.MAINT, since=starts_at, why=why)
 
 
 def _stored(service: Service, environment: Environment, reading: Reading | None, now: datetime) -> dict[str, Stored]:

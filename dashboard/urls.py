@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from dashboard import commands, health, metrics_views, threshold_views, views, vital_views
+from dashboard import alert_views, commands, health, metrics_views, threshold_views, views, vital_views
+from dashboard.hooks import webhook_views
 from dashboard.hooks.views import receive
 
 app_name = "dashboard"
@@ -20,6 +21,15 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("vitals/", vital_views.page, name="vitals"),
     path("metrics", vital_views.metrics, name="metrics"),
+    path("alerts/", alert_views.alerts, name="alerts"),
+    path("alerts/<int:pk>/", alert_views.alert, name="alert"),
+    path("alerts/<int:pk>/silence", alert_views.silence, name="silence"),
+    path("silences/<int:pk>/lift", alert_views.lift, name="lift-silence"),
+    path("maintenance/", alert_views.maintenance, name="maintenance"),
+    path("maintenance/plan", alert_views.plan, name="plan-maintenance"),
+    path("maintenance/<int:pk>/finish", alert_views.finish, name="finish-maintenance"),
+    path("settings/webhooks/", webhook_views.webhooks, name="webhooks"),
+    path("settings/webhooks/<int:pk>/accept", webhook_views.accept, name="accept-topic"),
     path("hooks/<slug:source>", receive, name="hook"),
     path("csp-report", health.csp_report, name="csp-report"),
 ]

@@ -1,7 +1,7 @@
 """One trouble is one alert, whoever tells of it: our own rule, a CloudWatch alarm, PagerDuty, a program of ours."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection
 from django.utils import timezone
@@ -9,7 +9,7 @@ from django.utils import timezone
 from dashboard.hooks import mapping
 from dashboard.models import Alert, AlertState, Severity, Witness
 from dashboard.services.base import Rule, Service
-from dashboard.signals import alert_cleared, alert_fired
+from dashboard.signals import alert_cleared, alert_fired, alert_reopened
 from novaops import live
 from novaops.environment import Environment
 
@@ -56,15 +56,29 @@ def tell(notice: Notice) -> tuple[Alert | None, str]:
 def _began(notice: Notice, key: str, found: tuple[Service, Rule] | None) -> tuple[Alert | None, str]:
     resource = notice.resource if found is None or _per_node(*found, notice.environment) else ""
     alert = firing(notice.environment.name, key, resource)
-    new = alert is None
-    if new and not notice.begins:
+    if alert is None and not notice.begins:
         return None, "Nothing fires that it could be a witness of"
+    signal = alert_fired if alert is None else None
+    if alert is None and found and (alert := _reopened(notice, *found, resource)):
+        signal = alert_reopened
     alert = alert or _created(notice, key, resource, found)
     witness(alert, notice.source, notice.name, notice.sentence, notice.at, url=notice.url)
-    if new:
-        alert_fired.send(sender=Alert, alert=alert)
+    if signal:
+        signal.send(sender=Alert, alert=alert)
     live.publish(f"overview:{notice.environment.name}")
-    return alert, "An alert began" if new else "It is one more witness of an alert"
+    return alert, "An alert began" if signal else "It is one more witness of an alert"
+
+
+def _reopened(notice: Notice, service: Service, rule: Rule, resource: str) -> Alert | None:
+    """The alert of the rule that cleared so lately that this is the same trouble; it fires again."""
+    now = timezone.now()
+    name = dedup_key(notice.environment.name, service.kind, rule.key, resource)
+    cleared = Alert.objects.filter(dedup_key=name, state=AlertState.CLEARED)
+    alert = cleared.filter(cleared_at__gte=now - timedelta(seconds=rule.flap_s)).first()
+    if alert:
+        alert.state, alert.cleared_at, alert.reopened_at, alert.flaps = AlertState.FIRING, None, now, alert.flaps + 1
+        alert.save()
+    return alert
 
 
 def _per_node(service: Service, rule: Rule, environment: Environment) -> bool:

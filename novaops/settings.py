@@ -246,6 +246,7 @@ CELERY_BEAT_SCHEDULE = {
     "tell-watchman": {"task": "dashboard.tasks.tell_watchman", "schedule": 60.0, "options": {"expires": 30}},
     "collect-backups": {"task": "backups.tasks.collect_due", "schedule": 2.0, "options": {"expires": 4}},
     "read-inbox": {"task": "dashboard.tasks.read_inbox", "schedule": 1.0, "options": {"expires": 2}},
+    "poll-queues": {"task": "dashboard.tasks.poll_queues", "schedule": 2.0, "options": {"expires": 4}},
     "keep-deliveries": {"task": "dashboard.tasks.keep_deliveries", "schedule": 3600.0, "options": {"expires": 600}},
     "publish-head": {"task": "novaops.runbook.tasks.publish_head", "schedule": 3600.0, "options": {"expires": 600}},
     "fold-words": {"task": "incidents.tasks.fold_words", "schedule": 10.0, "options": {"expires": 10}},

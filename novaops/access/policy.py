@@ -19,6 +19,7 @@ class Verb(StrEnum):
     APPROVE = "approve"
     JOIN = "join"
     COMMAND = "command"
+    SILENCE = "silence"
     SETTINGS = "settings"
     SANDBOX = "sandbox"
 
@@ -26,8 +27,8 @@ class Verb(StrEnum):
 RUNS = frozenset({Verb.RUN_SAFE, Verb.RUN_DISRUPTIVE, Verb.RUN_DESTRUCTIVE})
 ROLES: dict[str, frozenset[Verb]] = {
     "viewer": frozenset({Verb.VIEW}),
-    "responder": frozenset({Verb.VIEW, Verb.JOIN, Verb.SANDBOX}) | RUNS,
-    "commander": frozenset({Verb.VIEW, Verb.JOIN, Verb.COMMAND, Verb.APPROVE, Verb.SANDBOX}) | RUNS,
+    "responder": frozenset({Verb.VIEW, Verb.JOIN, Verb.SILENCE, Verb.SANDBOX}) | RUNS,
+    "commander": frozenset({Verb.VIEW, Verb.JOIN, Verb.COMMAND, Verb.APPROVE, Verb.SILENCE, Verb.SANDBOX}) | RUNS,
     # An administrator changes settings and deliberately cannot run anything.
     "admin": frozenset({Verb.VIEW, Verb.SETTINGS, Verb.SANDBOX}),
 }
@@ -39,6 +40,7 @@ WORDS: dict[Verb, str] = {
     Verb.APPROVE: "approve",
     Verb.JOIN: "write in incidents",
     Verb.COMMAND: "command incidents",
+    Verb.SILENCE: "silence alerts",
     Verb.SETTINGS: "change settings",
     Verb.SANDBOX: "steer the sandbox",
 }

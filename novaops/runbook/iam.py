@@ -23,9 +23,13 @@ COLLECTED = (
     "rds:DescribeDBSnapshots",
     "rds:DescribeEvents",
 )
+# What hearing of alarms needs: it takes messages that are for NovaOps, and changes nothing of Nova.
+HEARD = ("sns:ConfirmSubscription", "sqs:DeleteMessage", "sqs:ReceiveMessage")
 READING = re.compile(r":(Describe|Get|List|Filter|BatchGet|Lookup|Search|StartQuery)")
 # A service's prefix in IAM where it is not that of its API.
 PREFIXES = {"elbv2": "elasticloadbalancing", "elb": "elasticloadbalancing"}
+# An operation that another's permission allows.
+OTHERWISE = {"sqs:DeleteMessageBatch": "sqs:DeleteMessage"}
 EVERYTHING = ("*",)
 # iam:PassRole hands a task its roles, and a restored instance those of its monitoring and its features.
 PASSED_TO = {
@@ -37,13 +41,14 @@ PASSED_TO = {
 
 def permission(operation: str) -> str:
     """The IAM action of an AWS operation: of `elbv2:SetSubnets` it is `elasticloadbalancing:SetSubnets`."""
-    service, _, name = operation.partition(":")
+    service, _, name = OTHERWISE.get(operation, operation).partition(":")
     return f"{PREFIXES.get(service, service)}:{name}"
 
 
 def reader_permissions(environment: Environment) -> set[str]:
     """What the reading role needs: the collectors' calls and those with which actions look."""
-    return {*COLLECTED, *(one for one in _declared(environment) if READING.search(one))}
+    declared = (one for one in _declared(environment) if READING.search(one))
+    return {*COLLECTED, *_heard(environment), *declared}
 
 
 def actor_permissions(environment: Environment) -> set[str]:
@@ -67,6 +72,12 @@ def policy(environment: Environment, permissions: Iterable[str]) -> dict[str, An
 def _statement(number: int, allowed: list[str], resources: tuple[str, ...]) -> dict[str, Any]:
     shared = {"Sid": f"NovaOps{number}", "Effect": "Allow", "Action": allowed, "Resource": list(resources)}
     return {**shared, "Condition": PASSED_TO} if allowed == ["iam:PassRole"] else shared
+
+
+def _heard(environment: Environment) -> Iterator[str]:
+    """What hearing of alarms from outside needs there."""
+    has = {"sqs": bool(environment.hooks.queue_url), "sns": bool(environment.hooks.topics)}
+    return (one for one in HEARD if has[one.partition(":")[0]])
 
 
 def _declared(environment: Environment) -> Iterator[str]:
@@ -171,6 +182,15 @@ def _alarms(environment: Environment) -> list[str]:
     return [_arn(environment, "cloudwatch", f"alarm:{name}") for name in environment.alarms]
 
 
+def _queues(environment: Environment) -> list[str]:
+    account, _, name = (environment.hooks.queue_url or "").rpartition("/")
+    return [_arn(environment, "sqs", name).replace(environment.account_id, account.rpartition("/")[2])]
+
+
+def _topics(environment: Environment) -> list[str]:
+    return list(environment.hooks.topics)
+
+
 def _roles(environment: Environment) -> list[str]:
     return [_arn(environment, "iam", "role/*", region=False)]
 
@@ -218,4 +238,6 @@ RESOURCES = (
     _rule(r"secretsmanager:.*", _url_place("secret")),
     _rule(r"ssm:(GetParameter|PutParameter)", _url_place("parameter")),
     _rule(r"iam:PassRole", _roles),
+    _rule(r"sqs:.*", _queues),
+    _rule(r"sns:.*", _topics),
 )

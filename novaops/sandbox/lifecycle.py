@@ -7,7 +7,20 @@ from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 
 from novaops.sandbox import gaps, rpc, sinks
-from novaops.sandbox.aws import autoscaling, cloudwatch, ecs, elasticache, elbv2, fleet, logs, rds, secrets, server, ssm
+from novaops.sandbox.aws import (
+    autoscaling,
+    cloudwatch,
+    ecs,
+    elasticache,
+    elbv2,
+    fleet,
+    logs,
+    notifications,
+    rds,
+    secrets,
+    server,
+    ssm,
+)
 from novaops.sandbox.consequences import consequences
 from novaops.sandbox.faults import effects, faults
 from novaops.sandbox.journal import journal
@@ -22,7 +35,7 @@ WORTH = timedelta(hours=1)
 
 
 # In the order in which they are seeded: ECS tasks register with the target group.
-SERVICES: list[Any] = [elbv2, autoscaling, cloudwatch, logs, ecs, rds, elasticache, fleet, ssm, secrets]
+SERVICES: list[Any] = [elbv2, autoscaling, notifications, cloudwatch, logs, ecs, rds, elasticache, fleet, ssm, secrets]
 STUBS: list[Any] = [rpc, sinks]
 
 aws = server.application()

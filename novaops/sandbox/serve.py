@@ -15,6 +15,7 @@ from werkzeug.serving import ThreadedWSGIServer
 
 from novaops.sandbox import addresses, control, lifecycle, rpc, sinks
 from novaops.sandbox.api_servers import api_servers
+from novaops.sandbox.aws import notifications
 from novaops.sandbox.journal import journal
 from novaops.sandbox.ledgers import network
 from novaops.sandbox.processes import processes
@@ -38,6 +39,7 @@ def application() -> Any:
         addresses.RPC_PREFIX: rpc.rpc_app("primary"),
         addresses.RPC_BACKUP_PREFIX: rpc.rpc_app("backup"),
         addresses.SINKS_PREFIX: sinks.app(),
+        addresses.CERTIFICATES_PREFIX: notifications.certificates,
     }
     return DispatcherMiddleware(lifecycle.aws, mounts)
 

@@ -111,7 +111,7 @@ def test_a_service_page_tells_why_what_and_what_can_be_done(client_of, responder
     fired.save()
     series = samples.series_of("sandbox", {Key("api", "cpu"): "%"})[Key("api", "cpu")]
     samples.write({(series.pk, now - timedelta(minutes=n)): 90.0 + n for n in range(1, 20)}, now)
-    answer = client_of(responder).get(fired.get_absolute_url())
+    answer = client_of(responder).get("/services/api/")
     assert [line.title for line in answer.context["series"]] == ["cpu"]
     assert answer.context["series"][0].highest > 100
     assert [one.pk for one in answer.context["alerts"]] == [fired.pk]

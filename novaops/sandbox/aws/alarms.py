@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from novaops.sandbox.aws import notifications
 from novaops.sandbox.aws.metrics import Key, metrics, statistic
-from novaops.sandbox.aws.wire import AwsError, Params, arn
+from novaops.sandbox.aws.wire import ACCOUNT, AwsError, Params, arn
 from novaops.sandbox.world import world
 
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
@@ -69,6 +70,8 @@ def _seeded(name: str, namespace: str, metric: str, threshold: float, **dimensio
             "Threshold": threshold,
             "ComparisonOperator": "GreaterThanThreshold",
             "TreatMissingData": "missing",
+            "AlarmActions": [notifications.TOPIC],
+            "OKActions": [notifications.TOPIC],
         }
     )
 
@@ -186,4 +189,33 @@ def _change(alarm: Alarm, state: str, reason: str, data: str) -> None:
     }
     _history.insert(0, item)
     del _history[HISTORY_KEPT:]
+    before = alarm.state
     alarm.state, alarm.reason, alarm.reason_data, alarm.state_at = state, reason, data, world.now()
+    _tell(alarm, before)
+
+
+MEASURED = ("MetricName", "Namespace", "Statistic", "Period", "EvaluationPeriods", "ComparisonOperator", "Threshold")
+ACTIONS = {"ALARM": "AlarmActions", "OK": "OKActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
+
+
+def _tell(alarm: Alarm, before: str) -> None:
+    """Tell the topics of the alarm's new state, in the words of CloudWatch."""
+    params = alarm.params
+    targets = (params.get(ACTIONS[alarm.state]) or []) if params.get("ActionsEnabled", True) else []
+    if not targets:
+        return
+    dimensions = [{"name": one["Name"], "value": one["Value"]} for one in params.get("Dimensions") or []]
+    message = {
+        "AlarmName": alarm.name,
+        "AlarmDescription": params.get("AlarmDescription"),
+        "AWSAccountId": ACCOUNT,
+        "NewStateValue": alarm.state,
+        "NewStateReason": alarm.reason,
+        "StateChangeTime": alarm.state_at.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000",
+        "Region": "EU (Ireland)",
+        "AlarmArn": arn("cloudwatch", f"alarm:{alarm.name}"),
+        "OldStateValue": before,
+        "Trigger": {**{name: params.get(name) for name in MEASURED}, "Dimensions": dimensions},
+    }
+    for target in targets:
+        notifications.publish(target, f'{alarm.state}: "{alarm.name}" in EU (Ireland)', message)

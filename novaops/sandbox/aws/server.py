@@ -22,8 +22,9 @@ Answer = tuple[int, dict[str, Any], Any]
 log = logging.getLogger(__name__)
 
 READS = ("Describe", "List", "Get", "Filter", "Lookup", "AssumeRole", "StartQuery", "StopQuery")
-# What a service says about itself changes nothing in the world, and would fill the journal.
+# What a service says about itself changes nothing in the world, and would fill the journal; nor do passing messages.
 TELEMETRY = {"PutMetricData", "PutLogEvents", "CreateLogGroup", "CreateLogStream"}
+MESSAGES = {"Publish", "SendMessage", "ReceiveMessage", "DeleteMessage", "DeleteMessageBatch"}
 # Marks a request of the past in its environ: what faults did to its answer then is over.
 REPLAYED = "novaops.sandbox.replayed"
 KEPT_HEADERS = ("Content-Type", "X-Amz-Target", "User-Agent", "Host")
@@ -42,7 +43,7 @@ def install() -> None:
 
 def changes(operation: str) -> bool:
     """Whether a call of the operation changes the world."""
-    return not operation.startswith(READS) and operation not in TELEMETRY
+    return not operation.startswith(READS) and operation not in TELEMETRY | MESSAGES
 
 
 def replay(entry: dict[str, Any], aws: DomainDispatcherApplication) -> None:
