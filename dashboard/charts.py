@@ -18,13 +18,18 @@ FRESH_INTERVALS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One series in columns. `label` is as in a reading: `name`, or `name/node`."""
+    """One series in columns, whose samples come every `every_s`. `label` is as in a reading: `name`, or `name/node`."""
 
     label: str
     title: str
     unit: str
     source: str
+    every_s: float
     column: Column
+
+    @property
+    def name(self) -> str:
+        return self.label.partition("/")[0]
 
     @property
     def known(self) -> list[float]:
@@ -55,8 +60,7 @@ class Drawn:
 
     def of(self, chart: Chart) -> list[Line]:
         """The lines of one chart, in the order of its series."""
-        lines = [line for line in self.lines if line.label.partition("/")[0] in chart.series]
-        return sorted(lines, key=lambda line: chart.series.index(line.label.partition("/")[0]))
+        return of(chart, self.lines)
 
     def thresholds_of(self, chart: Chart) -> list[Threshold]:
         return [threshold for threshold in self.thresholds if threshold.series in chart.series]
@@ -70,7 +74,7 @@ def drawn(service: Service, environment: Environment, stretch: Stretch, only: It
     reading = Reading.objects.filter(environment=environment.name, service=service.kind).first()
     rows = list(Series.objects.filter(environment=environment.name, service=service.kind, name__in=names))
     columns = history.columns([row.pk for row in rows], stretch)
-    lines = [_line(row, declared[row.name], columns[row.pk]) for row in rows]
+    lines = [_line(row, declared[row.name], columns[row.pk], environment) for row in rows]
     rules = thresholds.rules(service, environment, thresholds.changed(environment))
     main = service.main_node(reading.facts) if reading else ""
     asked = marks.Stretch(environment=environment.name, service=service.kind, since=stretch.since, until=stretch.until)
@@ -87,13 +91,51 @@ def drawn(service: Service, environment: Environment, stretch: Stretch, only: It
     )
 
 
-def _line(row: Series, declared: base.Series, column: Column) -> Line:
+@dataclass(frozen=True, kw_only=True)
+class Short:
+    """A chart as it stands without JavaScript: its lines in few points, and the sentence that says the same."""
+
+    chart: Chart
+    lines: list[Line]
+    sentence: str
+
+    @property
+    def unit(self) -> str:
+        """The units of its lines, each once."""
+        return ", ".join(dict.fromkeys(line.unit for line in self.lines if line.unit))
+
+
+def in_short(service: Service, environment: Environment, stretch: Stretch, rows: Iterable[Series]) -> list[Short]:
+    """Every chart of the service in few points, in one query; `rows` are its series."""
+    charts = service.charts_in(environment)
+    names = {name for chart in charts for name in chart.series}
+    declared = {series.name: series for series in service.series_in(environment) if series.name in names}
+    drawn = [row for row in rows if row.name in declared]
+    columns = history.columns([row.pk for row in drawn], stretch)
+    lines = [line for row in drawn if (line := _line(row, declared[row.name], columns[row.pk], environment)).known]
+    found = ((chart, of(chart, lines)) for chart in charts)
+    return [Short(chart=chart, lines=its, sentence=sentence(chart, its)) for chart, its in found]
+
+
+def of(chart: Chart, lines: Iterable[Line]) -> list[Line]:
+    """The lines of one chart, in the order of its series."""
+    its = [line for line in lines if line.name in chart.series]
+    return sorted(its, key=lambda line: (chart.series.index(line.name), line.label))
+
+
+def title(row: Series) -> str:
+    """What people read of a series."""
     name = row.name.replace("_", " ")
+    return f"{name} ({row.resource})" if row.resource else name
+
+
+def _line(row: Series, declared: base.Series, column: Column, environment: Environment) -> Line:
     return Line(
         label=Key(row.service, row.name, row.resource).label,
-        title=f"{name} ({row.resource})" if row.resource else name,
+        title=title(row),
         unit=row.unit,
         source=declared.source,
+        every_s=declared.covers_s(environment) or environment.collect_every_s,
         column=column,
     )
 
@@ -122,7 +164,7 @@ def as_json(found: Drawn, rev: str) -> str:
 
 def _series(line: Line) -> str:
     """Written by hand: json.dumps would write every digit."""
-    told = {"name": line.label, "title": line.title, "unit": line.unit, "source": line.source}
+    told = {"name": line.label, "title": line.title, "unit": line.unit, "source": line.source, "every": line.every_s}
     values = ",".join("null" if value is None else f"{value:.3g}" for value in line.column)
     return f'{json.dumps(told)[:-1]}, "y": [{values}]}}'
 

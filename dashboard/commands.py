@@ -26,6 +26,7 @@ PAGES = (
     ("dashboard:alerts", "Alerts", "firing silences witnesses"),
     ("dashboard:maintenance", "Maintenance", "window mute planned work"),
     ("dashboard:webhooks", "Webhooks", "settings sns pagerduty deliveries sources"),
+    ("dashboard:services", "Services", "api database redis events charts"),
     ("incidents:new", "Declare an incident", "new"),
     ("incidents:list", "Incidents", "all"),
     ("incidents:follow_ups", "Follow-ups", "action items"),

@@ -57,6 +57,31 @@ class Stretch:
         return self.since + timedelta(seconds=index * self.step_s)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Range:
+    """A range that a page offers. Its tables have a row every `step_s`; charts are finer (`asked`)."""
+
+    title: str
+    length: timedelta
+    resolution: str
+    step_s: int
+
+    def stretch(self, now: datetime) -> Stretch:
+        """The range until now, in the steps of a table."""
+        first = (now - self.length).timestamp() // self.step_s * self.step_s
+        since = datetime.fromtimestamp(first, UTC)
+        return Stretch(since=since, until=now, step_s=self.step_s, resolution=self.resolution)
+
+
+RANGES = {
+    "1h": Range(title="1 hour", length=timedelta(hours=1), resolution="raw", step_s=60),
+    "6h": Range(title="6 hours", length=timedelta(hours=6), resolution="5min", step_s=300),
+    "24h": Range(title="24 hours", length=timedelta(hours=24), resolution="5min", step_s=900),
+    "7d": Range(title="7 days", length=timedelta(days=7), resolution="hour", step_s=7200),
+    "30d": Range(title="30 days", length=timedelta(days=30), resolution="hour", step_s=21600),
+}
+
+
 def asked(params: Mapping[str, str], now: datetime, period_s: int) -> Stretch:
     """The stretch that `from`, `to` and `res` name. Raises BadStretchError. `period_s` is how far apart samples are."""
     until = _until(params.get("to", ""), now)

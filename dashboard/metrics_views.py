@@ -29,7 +29,8 @@ def metrics(request: HttpRequest, kind: str) -> HttpResponse:
     if unchanged:
         return unchanged
     try:
-        stretch = history.asked(request.GET.dict(), timezone.now(), environment.metric_period_s)
+        period_s = max(environment.metric_period_s, environment.collect_every_s)
+        stretch = history.asked(request.GET.dict(), timezone.now(), period_s)
     except history.BadStretchError as wrong:
         return JsonResponse({"error": str(wrong)}, status=400)
     found = charts.drawn(watched, environment, stretch)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard import alert_views, commands, health, metrics_views, threshold_views, views, vital_views
+from dashboard import alert_views, commands, health, metrics_views, service_views, threshold_views, views, vital_views
 from dashboard.hooks import webhook_views
 from dashboard.hooks.views import receive
 
@@ -10,7 +10,9 @@ app_name = "dashboard"
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("fragments/overview", views.tiles, name="tiles"),
-    path("services/<slug:kind>/", views.service, name="service"),
+    path("services/", service_views.index, name="services"),
+    path("services/<slug:kind>/", service_views.service, name="service"),
+    path("services/<slug:kind>/table/", service_views.table, name="table"),
     path("settings/thresholds/", threshold_views.thresholds_page, name="thresholds"),
     path("settings/thresholds/<slug:key>/", threshold_views.threshold, name="threshold"),
     path("settings/thresholds/<slug:key>/change", threshold_views.change_threshold, name="change-threshold"),

@@ -10,10 +10,13 @@ from django.contrib.auth.models import User
 from django.template.loader import render_to_string
 from django.test import RequestFactory
 
+from dashboard.charts import Short
+from dashboard.history import RANGES
 from dashboard.overview import Change, IncidentStrip, Overview, Verdict
+from dashboard.service_views import Line
+from dashboard.services.base import services
 from dashboard.status import State
 from dashboard.tiles import Tile, Value
-from dashboard.views import Line
 from novaops import environment as environments
 from novaops.runbook.forms import ConfirmForm, PlaceForm
 from novaops.runbook.models import Call, Plan, Run, Step, Undo
@@ -233,6 +236,10 @@ def pages() -> dict[str, tuple[str, str, dict[str, Any]]]:
                 "alerts": [{**alert, "started_at": ago(600)}],
                 "series": [line],
                 "offers": OFFERS,
+                "service": services["api"],
+                "charts": [Short(chart=services["api"].charts[0], lines=[], sentence="CPU and memory: no data.")],
+                "ranges": RANGES,
+                "range": "6h",
             },
         ),
         "form": (

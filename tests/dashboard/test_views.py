@@ -10,9 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from dashboard import overview, samples
+from dashboard import overview
 from dashboard.models import Alert
-from dashboard.samples import Key
 from novaops import live
 from tests.dashboard.test_overview import alert
 
@@ -103,43 +102,6 @@ def test_without_redis_every_poll_is_rendered(client_of, viewer, calm, environme
     cache.clear()
     assert overview.revision(environment) == ""
     assert client_of(viewer).get("/fragments/overview", {"rev": ""}).status_code == 200
-
-
-def test_a_service_page_tells_why_what_and_what_can_be_done(client_of, responder, calm):
-    now = calm()
-    fired = alert(fired_at=now, started_at=now - timedelta(minutes=5))
-    fired.save()
-    series = samples.series_of("sandbox", {Key("api", "cpu"): "%"})[Key("api", "cpu")]
-    samples.write({(series.pk, now - timedelta(minutes=n)): 90.0 + n for n in range(1, 20)}, now)
-    answer = client_of(responder).get("/services/api/")
-    assert [line.title for line in answer.context["series"]] == ["cpu"]
-    assert answer.context["series"][0].highest > 100
-    assert [one.pk for one in answer.context["alerts"]] == [fired.pk]
-    assert [offer.action_key for offer in answer.context["offers"]][:2] == ["scale-api", "restart-api"]
-    assert "High CPU" in answer.content.decode()
-
-
-def test_a_service_page_lists_what_fires_first_and_forgets_what_is_old(client_of, viewer, calm):
-    now = calm()
-    for days, state in ((3, "firing"), (0, "cleared"), (3, "cleared")):
-        alert(dedup_key=f"{days}{state}", state=state, fired_at=now - timedelta(days=days)).save()
-    answer = client_of(viewer).get("/services/api/")
-    assert [one.state for one in answer.context["alerts"]] == ["firing", "cleared"]
-
-
-def test_a_service_page_polls_like_the_overview(client_of, viewer, calm, environment):
-    calm()
-    moved_on(environment)
-    current = overview.revision(environment)
-    client = client_of(viewer)
-    answer = client.get("/services/api/", {"rev": current}, headers=HTMX)
-    if overview.revision(environment) == current:
-        assert answer.status_code == 204
-    assert "<html" not in client.get("/services/api/", {"rev": "0-0"}, headers=HTMX).content.decode()
-
-
-def test_an_unknown_service_is_not_found(client_of, viewer):
-    assert client_of(viewer).get("/services/mainframe/").status_code == 404
 
 
 def test_an_unknown_environment_shows_the_first(client_of, viewer, environment):
