@@ -30,6 +30,7 @@ PAGES = (
     ("incidents:new", "Declare an incident", "new"),
     ("incidents:list", "Incidents", "all"),
     ("incidents:follow_ups", "Follow-ups", "action items"),
+    ("outbox:messages", "Messages", "slack status page pagerduty told outbox"),
     ("runbook:runs", "Runs", "history"),
     ("runbook:catalogue", "Actions", "catalogue runbook"),
     ("runbook:approvals", "Approvals", "inbox second person"),

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from incidents import facts as loader
+from incidents import telling
 from incidents.evidence import Facts, evidence, missing
 from incidents.guard import Refused, locked
 from incidents.models import ChecklistItem, ChecklistStep, Incident
@@ -33,6 +34,8 @@ def complete(number: int, key: str, *, by: User) -> Incident:
     if reasons := missing(StepKey(key), facts):
         raise Refused(f"{step.title} cannot be closed yet.", reasons)
     _close(incident, step, State.DONE, by, facts)
+    if key == StepKey.RESOLVE:
+        telling.resolve(incident, place, by=by)
     detail = {"step": key, "state": State.DONE, "evidence": step.evidence}
     _record("incident.step", incident, by, detail=detail)
     return incident
@@ -49,6 +52,8 @@ def override(number: int, key: str, reason: str, *, by: User) -> Incident:
     facts = loader.load(incident, place)
     lacked = [found.sentence for found in missing(StepKey(key), facts)]
     _close(incident, step, State.OVERRIDDEN, by, facts)
+    if key == StepKey.RESOLVE:
+        telling.resolve(incident, place, by=by)
     detail = {"step": key, "missing": lacked}
     _record("incident.override", incident, by, reason=step.override_reason, detail=detail)
     return incident

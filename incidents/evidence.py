@@ -53,6 +53,8 @@ class Facts:
     reports: tuple[Evidence, ...] = ()
     snapshot: Evidence | None = None
     messages: tuple[Evidence, ...] = ()
+    # Where nobody was told yet, though the environment says that people are told there.
+    untold: tuple[str, ...] = ()
     succeeded_runs: tuple[Evidence, ...] = ()
     no_action: tuple[Evidence, ...] = ()
     health: tuple[ServiceHealth, ...] = ()
@@ -110,12 +112,12 @@ def _communicate_missing(facts: Facts) -> list[Missing]:
     found = []
     if not facts.commander:
         found.append(Missing(sentence="Nobody commands the incident.", mend="Take command, or assign a commander."))
-    if not facts.messages:
-        found.append(
-            Missing(
-                sentence="No message is recorded.", mend="Record what was posted, with its link to Slack or the page."
-            )
-        )
+    found += [
+        Missing(sentence=f"Nothing is told on {where} yet.", mend="Post it here, or record what was posted by hand.")
+        for where in facts.untold
+    ]
+    if not facts.messages and not facts.untold:
+        found.append(Missing(sentence="No message is recorded.", mend="Record what was posted, with its link."))
     return found
 
 

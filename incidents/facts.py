@@ -36,6 +36,7 @@ def load(incident: Incident, environment: Environment, shown: overview.Overview 
         reports=_told(entries, "report"),
         snapshot=next(iter(_told(entries, "snapshot")[-1:]), None),
         messages=tuple(_evidence(entry) for entry in entries if entry.kind == TimelineEntry.Kind.MESSAGE),
+        untold=_untold(incident, environment, entries),
         succeeded_runs=_succeeded(incident),
         no_action=_told(entries, "no_action"),
         health=health.of(shown or overview.build(environment), incident.services, alerts),
@@ -68,6 +69,18 @@ def _fired(alert: Alert) -> Evidence:
 
 def _linked(incident: Incident, kind: Link.Kind) -> QuerySet[Link, int]:
     return incident.links.filter(kind=kind).values_list("ref", flat=True)
+
+
+def _untold(incident: Incident, environment: Environment, entries: list[TimelineEntry]) -> tuple[str, ...]:
+    """Slack and the status page, where nothing was told yet; what no customer notices needs no status page."""
+    channels = {entry.data.get("channel") for entry in entries if entry.kind == TimelineEntry.Kind.MESSAGE}
+    wanted = {"slack": environment.slack, "status-page": environment.status_page if _noticed(incident) else None}
+    words = {"slack": "Slack", "status-page": "the status page"}
+    return tuple(words[channel] for channel, declared in wanted.items() if declared and channel not in channels)
+
+
+def _noticed(incident: Incident) -> bool:
+    return incident.severity != "SEV4"
 
 
 def _told(entries: list[TimelineEntry], mark: str) -> tuple[Evidence, ...]:

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 
 from dashboard.models import Alert
 from dashboard.services.base import services
+from incidents.drafting import PAGE_WORDS
 from incidents.incident import CHANNELS
 from incidents.models import FollowUp, Incident
 from incidents.moments import TITLES
@@ -14,7 +15,7 @@ from incidents.postmortem.render import MAX_BYTES
 from incidents.severity import LOSSES, REACHES, SEVERITIES, computed
 from incidents.steps import StepKey
 from novaops import environment
-from novaops.environment import SERVICE_KINDS
+from novaops.environment import SERVICE_KINDS, Environment
 
 
 def service_choices() -> list[tuple[str, str]]:
@@ -145,11 +146,37 @@ class ReportForm(forms.Form):
 
 
 class MessageForm(forms.Form):
-    """Records what was posted where, until NovaOps sends it itself."""
+    """Records what people posted by hand, and where."""
 
     channel = forms.ChoiceField(choices=[one for one in CHANNELS.items() if one[0] != "update"], label="Posted to")
     text = forms.CharField(widget=forms.Textarea(attrs={"rows": 2}), label="What was said")
     url = forms.URLField(required=False, label="Link to it", assume_scheme="https")
+
+
+class TellForm(forms.Form):
+    """The drafts, to be edited and sent together; an empty text sends nothing there."""
+
+    slack = forms.CharField(
+        required=False, max_length=3800, widget=forms.Textarea(attrs={"rows": 6}), label="Slack message"
+    )
+    page_name = forms.CharField(required=False, max_length=200, label="Title on the status page")
+    page_status = forms.ChoiceField(
+        choices=[(status, status.capitalize()) for status in PAGE_WORDS], label="State on the status page"
+    )
+    page = forms.CharField(
+        required=False, max_length=5000, widget=forms.Textarea(attrs={"rows": 3}), label="Status page update"
+    )
+    pagerduty = forms.BooleanField(required=False, label="Acknowledge at PagerDuty, and note it there")
+
+    def __init__(self, *args: Any, place: Environment, at_pagerduty: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        wanted = {
+            "slack": place.slack is not None,
+            **dict.fromkeys(["page_name", "page_status", "page"], place.status_page is not None),
+            "pagerduty": place.pagerduty is not None and bool(at_pagerduty),
+        }
+        for name in [name for name, there in wanted.items() if not there]:
+            del self.fields[name]
 
 
 class FollowUpForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -19,6 +19,8 @@ from incidents.rows import Once as Once
 from incidents.rows import Words as Words
 from incidents.severity import SEVERITIES, Severity
 from incidents.steps import STEP, Step
+from incidents.telling_rows import Elsewhere as Elsewhere
+from incidents.telling_rows import SlackPerson as SlackPerson
 
 POSTMORTEM_WITHIN = timedelta(hours=48)
 # An entry written this long after what it tells counts as late.

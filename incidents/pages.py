@@ -15,6 +15,8 @@ from incidents.guard import Refused, where
 from incidents.models import Incident
 from incidents.room import build, find
 from incidents.steps import STEP, StepKey
+from incidents.telling import told
+from incidents.telling_page import of_step as of_telling
 from novaops import environment as environments
 from novaops.access.decorators import user_of
 from novaops.runbook import undo
@@ -69,7 +71,9 @@ def room_context(request: HttpRequest, incident: Incident) -> dict[str, Any]:
     room = build(incident, where(incident), user_of(request), show, edge)
     # The bar of the page shows the same snapshot, without reading it again.
     setattr(request, ON_REQUEST, room.shown)
-    return {"incident": incident, "room": room, "typed": {}, "key": uuid.uuid4(), "shows": SHOWS}
+    url = request.build_absolute_uri(incident.get_absolute_url())
+    shared = {"incident": incident, "room": room, "typed": {}, "key": uuid.uuid4(), "shows": SHOWS}
+    return {**shared, "told": told(incident), "can_join": room.can_join, "url": url}
 
 
 def step_context(context: dict[str, Any], key: str) -> dict[str, Any]:
@@ -77,7 +81,8 @@ def step_context(context: dict[str, Any], key: str) -> dict[str, Any]:
     incident: Incident = context["incident"]
     step = next(step for step in context["room"].steps if step.row.key == key)
     changed = undo.of_incident(incident.number) if key == StepKey.RESOLVE else ()
-    return {"step": step, "words": step.row.words, "changed": changed, **of_step(incident, key)} | {
+    more = of_step(incident, key) | of_telling(context, key)
+    return {"step": step, "words": step.row.words, "changed": changed, **more} | {
         "owner_form": OwnerForm(initial={"owner": step.row.owner}),
         "may_skip": key != StepKey.RESOLVE and (key != StepKey.POSTMORTEM or not incident.grade.owes_postmortem),
     }

@@ -6,10 +6,12 @@ from django.db.models import Q, QuerySet
 
 from dashboard.models import Alert
 from dashboard.signals import alert_cleared, alert_fired, alert_reopened
-from incidents import broken_glass
+from incidents import broken_glass, telling
 from incidents.links import link_alert, link_run, tell_cleared, tell_judged, tell_reopened
 from incidents.models import Incident, Link
 from novaops import live
+from novaops.outbox.models import Message
+from novaops.outbox.signals import message_changed
 from novaops.runbook.models import Run
 from novaops.runbook.signals import run_changed, run_finished, run_judged
 
@@ -21,6 +23,7 @@ def connect() -> None:
     alert_reopened.connect(on_alert_reopened, dispatch_uid="incidents.alert_reopened")
     run_changed.connect(on_run_changed, dispatch_uid="incidents.run_changed")
     run_finished.connect(on_run_changed, dispatch_uid="incidents.run_finished")
+    message_changed.connect(on_message_changed, dispatch_uid="incidents.message_changed")
     run_judged.connect(on_run_judged, dispatch_uid="incidents.run_judged")
 
 
@@ -59,6 +62,11 @@ def on_run_judged(*, run: Run, **_: Any) -> None:
     """Tell the incidents that have the run what somebody said of it."""
     for incident in Incident.objects.filter(links__kind=Link.Kind.RUN, links__ref=run.pk):
         tell_judged(incident, run)
+
+
+def on_message_changed(*, message: Message, **_: Any) -> None:
+    """Tell the incident that a message belongs to what came of it."""
+    telling.on_message_changed(message)
 
 
 def _open_in(environment: str) -> QuerySet[Incident]:

@@ -53,7 +53,7 @@ STEPS: tuple[Step, ...] = (
         title="Communicate",
         words="Post in {slack_channel}, update status page at {status_page_url}, assign incident commander",
         items=("Post in {slack_channel}", "Update status page at {status_page_url}", "Assign incident commander"),
-        button="Record a message",
+        button="Tell people",
     ),
     Step(
         key=StepKey.MITIGATE,

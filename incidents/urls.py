@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from incidents import declare_views, editor_views, moment_views, postmortem_views, step_views, views
+from incidents import declare_views, editor_views, moment_views, postmortem_views, step_views, telling_views, views
 
 app_name = "incidents"
 urlpatterns = [
@@ -30,6 +30,9 @@ urlpatterns = [
     path("<int:number>/affected", step_views.affected, name="affected"),
     path("<int:number>/severity", step_views.severity, name="severity"),
     path("<int:number>/messages", step_views.message, name="message"),
+    path("<int:number>/tell", telling_views.tell, name="tell"),
+    path("<int:number>/pagerduty", telling_views.pagerduty, name="pagerduty"),
+    path("<int:number>/summary", telling_views.summary, name="summary"),
     path("<int:number>/no-action", step_views.no_action, name="no_action"),
     path("<int:number>/postmortem/", postmortem_views.read, name="postmortem"),
     path("<int:number>/postmortem/edit", editor_views.edit, name="postmortem_edit"),

@@ -12,6 +12,7 @@ urlpatterns = [
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("", include("novaops.access.urls")),
     path("api/v1/", include("novaops.runbook.api")),
+    path("", include("novaops.outbox.urls")),
     path("", include("novaops.runbook.urls")),
     path("", include("dashboard.urls")),
     path("incidents/", include("incidents.urls")),

@@ -34,6 +34,9 @@ class SlackText:
     reply: bool = False
     edit: bool = False
 
+    def __str__(self) -> str:
+        return f"Slack: {self.text}"
+
     def fields(self, environment: Environment, lane: str) -> dict[str, Any]:
         """What the row says of it. Raises NotConfigured."""
         if environment.slack is None:
@@ -55,6 +58,9 @@ class PageUpdate:
     text: str
     services: dict[ServiceKind, ComponentState] = field(default_factory=dict)
     notify: bool = True
+
+    def __str__(self) -> str:
+        return f"Status page: {self.status}. {self.text}"
 
     def fields(self, environment: Environment, lane: str) -> dict[str, Any]:
         """What the row says of it. Raises NotConfigured."""
@@ -85,6 +91,9 @@ class PagerDutyChange:
     incident: str
     what: Literal["acknowledge", "resolve", "note"]
     text: str = ""
+
+    def __str__(self) -> str:
+        return f"PagerDuty: {self.what} {self.incident}"
 
     def fields(self, environment: Environment, lane: str) -> dict[str, Any]:
         """What the row says of it. Raises NotConfigured."""

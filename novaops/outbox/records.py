@@ -10,7 +10,8 @@ from novaops.outbox.signals import message_changed
 
 def announce(message: Message) -> None:
     """Tell open pages and other apps that the message moved on."""
-    live.publish("messages")
+    if message.incident is not None:
+        live.publish(f"incident:{message.incident}")
     message_changed.send(Message, message=message)
 
 

@@ -101,8 +101,10 @@ def test_from_alert_to_post_mortem(
 
     close(page, room, "assess")
     page.goto(f"{room}steps/communicate/")
-    page.get_by_label("What was said").fill("The API server was slow and is recovering.")
-    page.get_by_role("button", name="Save").first.click()
+    page.get_by_role("button", name="Post and update").click()
+    page.goto(room)
+    expect(page.locator("#timeline").get_by_text("Status page: ").first).to_be_visible(timeout=SOON_MS)
+    expect(page.locator("#timeline").get_by_text("Slack: ").first).to_be_visible(timeout=SOON_MS)
     close(page, room, "communicate")
     close(page, room, "mitigate")
     page.goto(room)

@@ -128,6 +128,7 @@ def worked(
     run_finished.send(Run, run=run)
     checklist.complete(incident.number, "assess", by=commander)
     decide.message(incident.number, "slack", "We are on it", by=commander, url="https://slack.example/1")
+    decide.message(incident.number, "status-page", "We are on it", by=commander, url="https://status.example/1")
     checklist.complete(incident.number, "communicate", by=commander)
     checklist.complete(incident.number, "mitigate", by=commander)
     clear(Alert.objects.get(), at=alert_time)

@@ -18,6 +18,7 @@ from novaops.runbook.models import Run
 
 Declare = Callable[..., Incident]
 pytestmark = pytest.mark.django_db
+UNTOLD = ["Nothing is told on Slack yet.", "Nothing is told on the status page yet."]
 
 
 def reasons(refusal: pytest.ExceptionInfo[Refused]) -> list[str]:
@@ -28,7 +29,7 @@ def test_a_step_without_its_evidence_is_refused_with_every_reason(declare: Decla
     number = declare(responder).number
     with pytest.raises(Refused) as refusal:
         checklist.complete(number, "communicate", by=responder)
-    assert reasons(refusal) == ["Nobody commands the incident.", "No message is recorded."]
+    assert reasons(refusal) == ["Nobody commands the incident.", *UNTOLD]
     assert not Entry.objects.filter(verb="incident.step").exists()
 
 
@@ -120,7 +121,7 @@ def test_an_override_is_named_and_says_what_was_missing(declare: Declare, comman
     assert (step.state, step.override_reason, step.done_by) == ("overridden", "Slack is down as well", commander)
     entry = Entry.objects.order_by("-seq")[0]
     assert (entry.verb, entry.reason) == ("incident.override", "Slack is down as well")
-    assert entry.detail["missing"] == ["No message is recorded."]
+    assert entry.detail["missing"] == UNTOLD
 
 
 def test_overriding_resolve_resolves_a_sick_nova(declare: Declare, commander: User) -> None:

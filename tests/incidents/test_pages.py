@@ -217,9 +217,9 @@ def test_the_whole_path_by_forms_ends_in_a_file(
     number = declare(commander).number
     client = client_of(commander)
     client.post(url("complete", number, "assess"))
-    client.post(
-        url("message", number), {"channel": "slack", "text": "On it", "url": "https://slack.example/1", "key": "1"}
-    )
+    for channel in ("slack", "status-page"):
+        said = {"channel": channel, "text": "On it", "url": "https://told.example/1", "key": channel}
+        client.post(url("message", number), said)
     client.post(url("complete", number, "communicate"))
     make_run(commander, status="succeeded", finished_at=timezone.now())
     client.post(url("affected", number), {"services": ["api"], "impact": "Logins fail"})

@@ -42,7 +42,7 @@ def carry_on(message: Message, *, most: int = 20, step_s: float = 5) -> Message:
 
 
 @pytest.fixture
-def queued(transactional_db: None) -> Callable[..., Message]:
+def queued(db: None) -> Callable[..., Message]:
     """Queues a message: `queued(SLACK)`."""
 
     def queue(content: Content = SLACK, key: str = "one", **more: Any) -> Message:

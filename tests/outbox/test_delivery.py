@@ -151,7 +151,7 @@ def test_what_nobody_could_be_told_in_time_is_given_up(aws: Nova, queued: Queue)
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(troubles=st.lists(st.sampled_from(KINDS), max_size=5), sink=st.sampled_from(sorted(CONTENTS)))
 def test_whatever_befalls_it_the_other_side_has_it_at_most_once(
-    aws: Nova, transactional_db: None, troubles: list[str], sink: str
+    aws: Nova, db: None, troubles: list[str], sink: str
 ) -> None:
     before = len(aws.told(sink))
     aws.troubles(*({"kind": kind} for kind in troubles))

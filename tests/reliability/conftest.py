@@ -12,12 +12,12 @@ from tests.workers import worker
 
 
 @pytest.fixture
-def start_worker(transactional_db: None, tmp_path: Path) -> Iterator[Callable[[], Child]]:
+def start_worker(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., Child]]:
     """Starts a Celery worker and waits until it is ready."""
     started: list[Child] = []
 
-    def start() -> Child:
-        started.append(worker(tmp_path / f"worker-{len(started)}.log"))
+    def start(queues: str = "runs") -> Child:
+        started.append(worker(tmp_path / f"worker-{len(started)}.log", queues=queues))
         started[-1].start()
         started[-1].wait_ready(60)
         return started[-1]
