@@ -12,8 +12,10 @@ class DashboardConfig(AppConfig):
     name = "dashboard"
 
     def ready(self) -> None:
-        """Find the services, then check what nova.toml says of their rules."""
+        """Find the services, check what nova.toml says of their rules, and tell people of alerts."""
         services.autodiscover()
+        from dashboard import telling
         from dashboard.checks import rules_exist
 
         register(rules_exist)
+        telling.connect()

@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from dashboard import collect, partitions, pulses, rollups, vitals
+from dashboard import collect, partitions, pulses, rollups, telling, vitals
 from dashboard.hooks import inbox, polling, subscriptions
 from dashboard.models import Round
 from novaops import environment as declared
@@ -35,6 +35,12 @@ def read_inbox() -> None:
     """Read what outside systems told since the last time, and tell AWS of the topics that were accepted."""
     inbox.read_waiting()
     subscriptions.confirm_accepted()
+
+
+@shared_task(expires=30)
+def tell_unmuted() -> None:
+    """Tell people of alerts that still fire after their silence or maintenance ended."""
+    telling.catch_up()
 
 
 @shared_task(expires=5)

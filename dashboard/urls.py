@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from dashboard import alert_views, commands, health, metrics_views, service_views, threshold_views, views, vital_views
+from dashboard import (
+    alert_views,
+    commands,
+    health,
+    metrics_views,
+    notices,
+    service_views,
+    threshold_views,
+    views,
+    vital_views,
+)
 from dashboard.hooks import webhook_views
 from dashboard.hooks.views import receive
 
@@ -23,6 +33,7 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("vitals/", vital_views.page, name="vitals"),
     path("metrics", vital_views.metrics, name="metrics"),
+    path("fragments/notices", notices.notices, name="notices"),
     path("alerts/", alert_views.alerts, name="alerts"),
     path("alerts/<int:pk>/", alert_views.alert, name="alert"),
     path("alerts/<int:pk>/silence", alert_views.silence, name="silence"),

@@ -14,6 +14,8 @@ DEBUG = False
 SECRET_KEY = env_secret("NOVAOPS_SECRET_KEY")
 SECRET_KEY_FALLBACKS = env_list("NOVAOPS_SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env_list("NOVAOPS_HOSTS")
+# Where people reach NovaOps: what links in messages begin with.
+OWN_URL = env_str("NOVAOPS_URL", f"https://{ALLOWED_HOSTS[0] if ALLOWED_HOSTS else 'localhost'}").rstrip("/")
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
 
 # The declared environments of Nova, and the control address of a sandbox where there is one.
@@ -246,6 +248,7 @@ CELERY_BEAT_SCHEDULE = {
     "tell-watchman": {"task": "dashboard.tasks.tell_watchman", "schedule": 60.0, "options": {"expires": 30}},
     "collect-backups": {"task": "backups.tasks.collect_due", "schedule": 2.0, "options": {"expires": 4}},
     "read-inbox": {"task": "dashboard.tasks.read_inbox", "schedule": 1.0, "options": {"expires": 2}},
+    "tell-unmuted": {"task": "dashboard.tasks.tell_unmuted", "schedule": 15.0, "options": {"expires": 15}},
     "poll-queues": {"task": "dashboard.tasks.poll_queues", "schedule": 2.0, "options": {"expires": 4}},
     "keep-deliveries": {"task": "dashboard.tasks.keep_deliveries", "schedule": 3600.0, "options": {"expires": 600}},
     "publish-head": {"task": "novaops.runbook.tasks.publish_head", "schedule": 3600.0, "options": {"expires": 600}},

@@ -123,7 +123,7 @@
     }
     form.addEventListener("change", () => {
       const chosen = Object.fromEntries([...new FormData(form)].filter(([, value]) => value));
-      ["theme", "cvd", "density", "keys"].forEach((name) => delete root.dataset[name]);
+      ["theme", "cvd", "density", "keys", "notices"].forEach((name) => delete root.dataset[name]);
       Object.assign(root.dataset, chosen);
       try {
         localStorage.setItem("display", JSON.stringify(chosen));
