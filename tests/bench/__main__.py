@@ -20,12 +20,13 @@ def main(names: list[str]) -> None:
         django.setup()
         call_command("migrate", verbosity=0)
         call_command("collectstatic", verbosity=0, interactive=False)
-        from tests.bench import audit, click, history, incidents, overview
+        from tests.bench import audit, click, history, incidents, overview, polls
 
         measurements = {
             "click": lambda: click.figures(nova),
             "audit": audit.figures,
             "overview": overview.figures,
+            "polls": lambda: polls.figures(nova),
             "history": history.figures,
             "incidents": incidents.figures,
         }
