@@ -125,9 +125,13 @@ def revision(environment: Environment, now: datetime | None = None) -> str:
 
     Empty where Redis does not answer: then every poll is rendered.
     """
-    current = live.revision(f"overview:{environment.name}")
-    moment = (now or timezone.now()).timestamp() // environment.collect_every_s
-    return f"{current}-{moment:.0f}" if current else ""
+    now_s = (now or timezone.now()).timestamp()
+    return live.timed(live.revision(topic(environment)), environment.collect_every_s, now_s)
+
+
+def topic(environment: Environment) -> str:
+    """What moves on with every round."""
+    return f"overview:{environment.name}"
 
 
 def _note(told: Mapping[str, Any]) -> Note:

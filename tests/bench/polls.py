@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from statistics import quantiles
+from statistics import median, quantiles
 
 from django.conf import settings
 
@@ -54,7 +54,7 @@ def _measured(port: int, cookies: list[str]) -> Iterator[str]:
     unchanged = [one for one in took if one.status == 204]
     yield (
         f"polls, as many as fit: {len(took) / began:,.0f} a second, {len(unchanged) / len(took):.0%} unchanged,"
-        f" {max(one.size for one in unchanged)} bytes each (bars 2,000 and 300)"
+        f" {median(one.size for one in unchanged):.0f} bytes each (bars 2,000 and 300)"
     )
     took = pollers.run(lambda number: number * EVERY_S / PAGES, for_s=FOR_S)
     cuts = quantiles([one.took_ms for one in took], n=20)
@@ -98,14 +98,13 @@ class Pollers:
         await asyncio.gather(*(keep_polling() for _ in range(CONNECTIONS)))
         return answers
 
-    async def _poll(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
-    ) -> tuple[int, int]:
+    async def _poll(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> tuple[int, int]:
         cookie = self.cookies[number % len(self.cookies)]
         path = f"/fragments/overview?rev={_Rounds.revision}"
         writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\nHX-Request: true\r\n\r\n".encode())
         head = await reader.readuntil(b"\r\n\r\n")
-        length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
+        named = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+        length = int(named[0][15:]) if named else 0
         body = await reader.readexactly(length)
         return int(head[9:12]), len(head) + len(body)
 

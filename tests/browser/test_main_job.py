@@ -94,7 +94,7 @@ def test_from_alert_to_post_mortem(
     page.get_by_label("Why?").fill("Runaway workers burn the CPU")
     assert (axe(page), too_wide(page)) == ([], False)
     page.get_by_role("button", name=confirm).click()
-    expect(page.get_by_role("dialog").get_by_text("Succeeded")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_role("dialog").get_by_text("Succeeded", exact=True)).to_be_visible(timeout=SOON_MS)
     assert (axe(page), too_wide(page)) == ([], False)
     page.goto("/")
     expect(page.locator("#verdict").get_by_text("Healthy").first).to_be_visible(timeout=SOON_MS)

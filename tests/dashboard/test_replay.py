@@ -93,4 +93,4 @@ def test_a_count_that_takes_too_long_says_how_far_it_came(
     monkeypatch.setattr(replay, "PAGE_EVENTS", 7)
     counted = replay.count(environment, "primary", cursor - 200, cursor, limit_s=0)
     assert cursor - 200 <= counted.counted_to < cursor
-    assert counted.duplicates == 7
+    assert counted.duplicates == len(places(cursor - 200, counted.counted_to)) > 0

@@ -63,6 +63,28 @@ def test_an_unchanged_poll_gets_nothing(client_of, viewer, calm, environment):
         assert (answer.status_code, answer.content) == (204, b"")
 
 
+def test_an_unchanged_poll_of_a_session_that_was_let_in_asks_no_database(client_of, viewer, calm, environment):
+    calm()
+    moved_on(environment)
+    client, url = client_of(viewer), "/fragments/overview"
+    shown = {"rev": overview.revision(environment)}
+    client.get(url, shown)
+    with CaptureQueriesContext(connection) as asked:
+        answer = client.get(url, shown)
+    if shown["rev"] == overview.revision(environment):
+        assert (answer.status_code, len(asked)) == (204, 0)
+        assert sum(len(f"{name}: {value}\r\n") for name, value in answer.items()) < 150
+
+
+def test_a_session_that_no_view_let_in_gets_no_quick_answer(client, client_of, viewer, calm, environment):
+    calm()
+    moved_on(environment)
+    shown = {"rev": overview.revision(environment)}
+    client_of(viewer).get("/fragments/overview", shown)
+    client.cookies["nova_s"] = "made-up"
+    assert client.get("/fragments/overview", shown).status_code == 302
+
+
 def test_a_poll_that_moved_on_gets_the_fragment_with_the_next_revision(client_of, viewer, calm, environment):
     calm()
     moved_on(environment)

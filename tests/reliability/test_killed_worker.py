@@ -26,7 +26,7 @@ def requested(by: User) -> Run:
     return requests.request(plan, by=by, reason="a rehearsal", idempotency_key=f"plan:{plan.pk}")
 
 
-def until(holds: Callable[[], bool], limit_s: float = 40) -> None:
+def until(holds: Callable[[], bool], limit_s: float = 120) -> None:
     deadline = time.monotonic() + limit_s
     while not holds():
         assert time.monotonic() < deadline, [(run.status, run.outcome) for run in Run.objects.all()]

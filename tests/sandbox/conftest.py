@@ -70,7 +70,7 @@ def simulated(_simulated: Simulated) -> Simulated:
     return _simulated
 
 
-def eventually(ask: Callable[[], Any], holds: Callable[[Any], bool], timeout_s: float = 15) -> Any:
+def eventually(ask: Callable[[], Any], holds: Callable[[Any], bool], timeout_s: float = 60) -> Any:
     """Ask until the answer is as wanted. Fails with the last answer."""
     deadline = time.monotonic() + timeout_s
     while not holds(answer := ask()):

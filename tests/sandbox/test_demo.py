@@ -127,9 +127,7 @@ def test_a_demo_starts_goes_on_where_it_was_killed_and_leaves_nothing_behind(new
 
 
 def test_a_port_in_use_gets_one_sentence(newcomer):
-    with socket.socket() as taken:
-        taken.bind((addresses.HOST, newcomer.port))
-        taken.listen()
+    with socket.create_server((addresses.HOST, newcomer.port)):
         said = newcomer.types("demo")
     assert said.returncode == 1
     assert (
