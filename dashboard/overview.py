@@ -66,6 +66,12 @@ class IncidentStrip:
     commander: str
     step: str
     url: str
+    # When people must hear again; None where nothing is promised.
+    update_due_at: datetime | None = None
+
+    @property
+    def update_overdue(self) -> bool:
+        return self.update_due_at is not None and self.update_due_at < timezone.now()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from incidents import health
@@ -64,6 +65,11 @@ def components(incident: Incident, status: PageStatus) -> dict[ServiceKind, Comp
     """What the page shows for each affected service."""
     state = "operational" if status == "resolved" else COMPONENTS[incident.severity]
     return {kind: state for kind in SERVICE_KINDS if kind in incident.services}
+
+
+def key_moments(incident: Incident) -> QuerySet[TimelineEntry]:
+    """The entries that people or NovaOps starred, oldest first."""
+    return incident.timeline.filter(starred=True).order_by("at", "id")
 
 
 def summary(incident: Incident, environment: Environment, entries: list[TimelineEntry], url: str = "") -> str:

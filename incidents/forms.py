@@ -9,7 +9,7 @@ from dashboard.models import Alert
 from dashboard.services.base import services
 from incidents.drafting import PAGE_WORDS
 from incidents.incident import CHANNELS
-from incidents.models import FollowUp, Incident
+from incidents.models import FollowUp, Incident, Role
 from incidents.moments import TITLES
 from incidents.postmortem.render import MAX_BYTES
 from incidents.severity import LOSSES, REACHES, SEVERITIES, computed
@@ -177,6 +177,24 @@ class TellForm(forms.Form):
         }
         for name in [name for name, there in wanted.items() if not there]:
             del self.fields[name]
+
+
+class RoleForm(forms.Form):
+    """Gives a role, or hands command over."""
+
+    role = forms.ChoiceField(choices=[("commander", "Commander"), *Role.Name.choices])
+    user = forms.ModelChoiceField(queryset=User.objects.none(), label="Person")
+    note = forms.CharField(
+        required=False,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        label="What the next commander must know",
+        help_text="Goes with the summary when command is handed over.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["user"].queryset = User.objects.filter(is_active=True).order_by("username")  # type: ignore[attr-defined]
 
 
 class FollowUpForm(forms.ModelForm):  # type: ignore[type-arg]

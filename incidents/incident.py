@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from incidents import health
+from incidents import drafting, health
 from incidents.guard import Refused, changed, expect, locked, permit
 from incidents.links import link_what_is_there
 from incidents.models import FollowUp, Incident, Role, TimelineEntry
@@ -22,8 +22,8 @@ CHANNELS = {"slack": "Slack", "status-page": "Status page", "other": "Other", "u
 
 
 @transaction.atomic
-def set_commander(number: int, user: User, *, by: User) -> Incident:
-    """Give command to `user`: takes it, assigns it or hands it over."""
+def set_commander(number: int, user: User, *, by: User, note: str = "") -> Incident:
+    """Give command to `user`: takes it, assigns it, or hands it over with where the incident stands and a note."""
     incident, place = locked(number, by=by, verb=Verb.COMMAND)
     verdict = can(user, Verb.COMMAND, place)
     if not verdict.allowed:
@@ -31,13 +31,18 @@ def set_commander(number: int, user: User, *, by: User) -> Incident:
     before = incident.commander
     if before == user:
         return incident
+    summary = drafting.summary(incident, place, list(drafting.key_moments(incident)))
     incident.commander = user
     incident.acknowledged_at = incident.acknowledged_at or timezone.now()
     incident.save(update_fields=["commander", "acknowledged_at"])
     handed = f", handed over by {before}" if before else ""
     text = f"{user} took command{handed}" if user == by else f"{by} gave command to {user}{handed}"
     append(incident, Kind.ROLE, text, by=by, data={"role": "commander", "from": str(before or ""), "to": str(user)})
-    _record("incident.commander", incident, by, detail={"from": str(before or ""), "to": str(user)})
+    if before:
+        handed_over = "\n".join(filter(None, [f"Handed over to {user}:", note.strip(), summary]))
+        append(incident, Kind.NOTE, handed_over, by=by, data={"handover": True})
+    detail = {"from": str(before or ""), "to": str(user), "note": note.strip()}
+    _record("incident.commander", incident, by, detail=detail)
     return incident
 
 

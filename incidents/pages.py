@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from dashboard.context_processors import ON_REQUEST
+from incidents import presence
 from incidents.entries import SHOWS
 from incidents.forms import OwnerForm, of_step
 from incidents.guard import Refused, where
@@ -73,6 +74,7 @@ def room_context(request: HttpRequest, incident: Incident) -> dict[str, Any]:
     setattr(request, ON_REQUEST, room.shown)
     url = request.build_absolute_uri(incident.get_absolute_url())
     shared = {"incident": incident, "room": room, "typed": {}, "key": uuid.uuid4(), "shows": SHOWS}
+    shared["here"] = presence.here(incident, user_of(request))
     return {**shared, "told": told(incident), "can_join": room.can_join, "url": url}
 
 

@@ -31,6 +31,7 @@ def of(environment: Environment) -> IncidentStrip | None:
         commander=incident.commander.get_username() if incident.commander else "",
         step=_step(incident.open_step),
         url=incident.get_absolute_url(),
+        update_due_at=incident.next_update_due_at,
     )
 
 

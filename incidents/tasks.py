@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from incidents import search
+from incidents import reminders, search
 
 
 @shared_task(expires=10)
@@ -10,3 +10,9 @@ def fold_words() -> None:
     """Bring the search up to date."""
     while search.fold() == search.ENTRIES_A_TIME:
         continue
+
+
+@shared_task(expires=30)
+def remind_updates() -> None:
+    """Remind of the updates that are due."""
+    reminders.remind()

@@ -6,11 +6,13 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q, Value
 from django.db.models.functions import Greatest
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from dashboard.models import Witness
 from incidents import drafting
-from incidents.guard import Refused, locked
+from incidents import incident as decide
+from incidents.guard import Refused, locked, where
 from incidents.models import Elsewhere, Incident, Link
 from incidents.timeline import Kind, append, publish
 from novaops.access.policy import Verb
@@ -48,6 +50,14 @@ def tell(number: int, said: Said, *, by: User, key: str) -> Incident:
     publish(incident)
     _record(incident, by, messages)
     return incident
+
+
+def update(number: int, text: str, *, by: User, key: str) -> Incident:
+    """Tell Slack; where it is not configured, record that people were told."""
+    place = where(get_object_or_404(Incident, number=number))
+    if place.slack is None:
+        return decide.message(number, "update", text, by=by, key=key)
+    return tell(number, Said(slack=text), by=by, key=key)
 
 
 def resolve(incident: Incident, place: Environment, *, by: User) -> None:

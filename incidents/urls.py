@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from incidents import declare_views, editor_views, moment_views, postmortem_views, step_views, telling_views, views
+from incidents import (
+    declare_views,
+    editor_views,
+    moment_views,
+    postmortem_views,
+    role_views,
+    step_views,
+    telling_views,
+    views,
+)
 
 app_name = "incidents"
 urlpatterns = [
@@ -13,6 +22,8 @@ urlpatterns = [
     path("<int:number>/compose", views.compose, name="compose"),
     path("<int:number>/command", views.command, name="command"),
     path("<int:number>/join", views.join, name="join"),
+    path("<int:number>/roles", role_views.roles, name="roles"),
+    path("<int:number>/here", role_views.here, name="here"),
     path("<int:number>/roles/<int:role>/end", views.end_role, name="end_role"),
     path("<int:number>/entries/<int:entry>/star", views.star, name="star"),
     path("<int:number>/follow-ups", views.follow_ups, name="follow_ups"),

@@ -6,7 +6,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from incidents import browse, checklist, commands
+from incidents import browse, checklist, commands, telling
 from incidents import incident as decide
 from incidents.forms import FollowUpForm, service_choices
 from incidents.guard import Refused, where
@@ -62,7 +62,7 @@ def compose(request: HttpRequest, number: int) -> HttpResponse:
         case commands.Note(text=text):
             decide.note(number, text, by=by, key=form_key(request))
         case commands.Update(text=text):
-            decide.message(number, "update", text, by=by, key=form_key(request))
+            telling.update(number, text, by=by, key=form_key(request))
         case commands.SetSeverity(severity=severity, reason=reason):
             decide.set_severity(number, severity, by=by, reason=reason)
         case commands.SetRole(role=role, username=username):

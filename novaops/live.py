@@ -127,6 +127,17 @@ def unchanged(request: HttpRequest, current: str) -> HttpResponse | None:
     return None
 
 
+def here(topic: str, who: str, left_after_s: float) -> list[str] | None:
+    """Say that `who` looks at a topic now; who does, by name. None where Redis does not answer.
+
+    Two who say so at the same moment may overwrite each other; the next beat of either mends that.
+    """
+    now = time.time()
+    known = {name: at for name, at in (cache.get(f"here:{topic}") or {}).items() if now - at < left_after_s}
+    cache.set(f"here:{topic}", {**known, who: now}, timeout=int(left_after_s))
+    return None if silent() else sorted({*known, who})
+
+
 def fragment(name: str, current: str, render: Callable[[], str]) -> str:
     """The HTML of `name` at revision `current`, rendered once and shared by every page that polls it."""
     if not current:
