@@ -164,16 +164,25 @@ def update(environment: str, watched: Iterable[Watched], now: datetime) -> None:
     witnesses.hold(environment)
     firing = {alert.dedup_key: alert for alert in _own(environment)}
     for one in watched:
-        name = dedup_key(environment, one.key, one.rule.key)
-        alert = firing.pop(name, None)
-        judged = evaluate(one.points, one.rule, one.timing, now, firing=alert is not None)
-        if alert is None and judged.holds == Holds.FIRING:
-            _fire(environment, one, judged, name, now)
-        elif alert is not None and judged.value is not None:
-            _carry_on(alert, one, judged, now)
+        _judge(environment, one, firing.pop(dedup_key(environment, one.key, one.rule.key), None), now)
     for alert in firing.values():
         # Its rule or node is gone, so nothing could ever clear it.
         _clear(alert, now)
+
+
+def update_one(environment: str, one: Watched, now: datetime) -> None:
+    """Bring the alert of one rule in step with its samples, and leave the others alone."""
+    witnesses.hold(environment)
+    firing = {alert.dedup_key: alert for alert in _own(environment)}
+    _judge(environment, one, firing.get(dedup_key(environment, one.key, one.rule.key)), now)
+
+
+def _judge(environment: str, one: Watched, alert: Alert | None, now: datetime) -> None:
+    judged = evaluate(one.points, one.rule, one.timing, now, firing=alert is not None)
+    if alert is None and judged.holds == Holds.FIRING:
+        _fire(environment, one, judged, dedup_key(environment, one.key, one.rule.key), now)
+    elif alert is not None and judged.value is not None:
+        _carry_on(alert, one, judged, now)
 
 
 def _own(environment: str) -> list[Alert]:

@@ -16,7 +16,9 @@ from dashboard.asking import BROKEN, Answer, ask_all
 from dashboard.metrics import Wanted
 from dashboard.samples import Key, Value
 from dashboard.services.base import CLOUDWATCH, Asking, Observation, Service, Source, services
+from dashboard.services.novaops import NovaOps, told
 from novaops import live, watching
+from novaops.cloud import aws
 from novaops.cloud.cloudwatch import Answer as MetricAnswer
 from novaops.environment import Environment
 from novaops.watching import Note
@@ -27,6 +29,10 @@ logger = logging.getLogger(__name__)
 NOTES = "notes"
 # What is read of the past to judge rules, beyond the longest duration.
 SLACK = timedelta(minutes=10)
+# How much of the past says how a series goes on.
+TREND = timedelta(hours=24)
+# Under this key the facts of a reading keep when each source last told something.
+TOLD_AT = "told_at"
 
 
 @dataclass(kw_only=True)
@@ -65,12 +71,14 @@ def _round(environment: Environment, token: int, started: datetime) -> models.Ro
     seen = {kind: Seen(service=service, before=readings.get(kind)) for kind, service in services.items()}
     wanted = _wanted(environment, seen)
     before = _latest(wanted)
-    told, measured = _ask(environment, wanted, started)
+    facts = {kind: reading.facts for kind, reading in readings.items()}
+    told, measured = _ask(environment, wanted, facts, started)
     _keep_told(seen, told, started)
     _keep_measured(seen, measured)
     _keep_watched(environment, seen, started)
+    _keep_own(environment, seen[NovaOps.kind], started)
     for one in seen.values():
-        _complete(environment, one, wanted, before)
+        _complete(environment, one, wanted, before, started)
     with transaction.atomic():
         if not leases.held(environment.name, token):
             return None
@@ -98,10 +106,10 @@ def _latest(wanted: Mapping[Key, Wanted]) -> dict[Key, Value]:
 
 
 def _ask(
-    environment: Environment, wanted: Mapping[Key, Wanted], now: datetime
+    environment: Environment, wanted: Mapping[Key, Wanted], facts: Mapping[str, dict[str, Any]], now: datetime
 ) -> tuple[dict[tuple[str, str], Answer[Any]], Answer[Any]]:
     """Ask every source at once. The answers by (service, source), and CloudWatch's."""
-    asking = Asking(environment)
+    asking = Asking(environment, facts)
     queries = {
         key: (metrics.query(services[key.service], environment, one), one.row.asked_until)
         for key, one in wanted.items()
@@ -121,11 +129,18 @@ def _ask(
 def _keep_told(seen: Mapping[str, Seen], told: Mapping[tuple[str, str], Answer[Observation]], at: datetime) -> None:
     for (kind, source), answer in told.items():
         one, observation = seen[kind], answer.value or Observation(failed=answer.failed)
-        one.facts.update(observation.facts)
+        if answer.value:
+            one.facts.update(observation.facts)
+            one.facts.setdefault(TOLD_AT, _told_at(one))[source] = at.isoformat()
         if observation.failed:
             one.failed.append(f"{source}: {observation.failed}")
         for label, value in observation.values.items():
             one.put(label, at, value)
+
+
+def _told_at(one: Seen) -> dict[str, str]:
+    """When each source last told something, as the reading before knew."""
+    return dict(one.before.facts.get(TOLD_AT, {})) if one.before else {}
 
 
 def _keep_measured(seen: Mapping[str, Seen], answer: Answer[dict[Key, MetricAnswer]]) -> None:
@@ -160,7 +175,15 @@ def _noted(note: Note) -> dict[str, Any]:
     return {**vars(note), "at": note.at.isoformat() if note.at else ""}
 
 
-def _complete(environment: Environment, one: Seen, wanted: Mapping[Key, Wanted], before: Mapping[Key, Value]) -> None:
+def _keep_own(environment: Environment, one: Seen, at: datetime) -> None:
+    """What AWS answered in this round, and that there was one."""
+    for label, value in {**told(aws.take_tally(environment)), "missed_rounds": 0.0}.items():
+        one.put(label, at, value)
+
+
+def _complete(
+    environment: Environment, one: Seen, wanted: Mapping[Key, Wanted], before: Mapping[Key, Value], now: datetime
+) -> None:
     """Zeros where a counter is silent beside a series that speaks, then what follows from the values."""
     for key, watched in wanted.items():
         beside = watched.declared.zero_beside
@@ -169,9 +192,13 @@ def _complete(environment: Environment, one: Seen, wanted: Mapping[Key, Wanted],
             for at in one.columns.get(Key(key.service, beside, key.resource).label, {}):
                 own.setdefault(at, 0.0)
     earlier = {key.label: value for key, value in before.items() if key.service == one.service.kind}
-    for label, column in one.service.derive(environment, one.columns, earlier).items():
-        for at, value in column.items():
-            one.put(label, at, value)
+    rows = {name: wanted[Key(one.service.kind, name)].row.pk for name in one.service.trends}
+    slopes = samples.slopes(rows.values(), now - TREND) if rows else {}
+    trends = {name: slopes[pk] for name, pk in rows.items() if pk in slopes}
+    for columns in (one.service.derive(environment, one.columns, earlier), one.service.project(one.columns, trends)):
+        for label, column in columns.items():
+            for at, value in column.items():
+                one.put(label, at, value)
 
 
 def _write(

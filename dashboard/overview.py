@@ -76,7 +76,10 @@ class IncidentStrip:
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
-    """Everything the overview shows. `rev` is what an open page polls with."""
+    """Everything the overview shows. `rev` is what an open page polls with.
+
+    `alerts` are those of Nova's services, `notices` those of NovaOps' own sight.
+    """
 
     environment: Environment
     verdict: Verdict
@@ -90,6 +93,7 @@ class Overview:
     as_of: datetime | None
     rev: str
     notes: list[Note] = field(default_factory=list)
+    notices: list[Alert] = field(default_factory=list)
 
 
 incident_strips: list[Callable[[Environment], IncidentStrip | None]] = []
@@ -102,7 +106,8 @@ def build(environment: Environment, user: User_ | None = None, now: datetime | N
     alerts = _alerts(environment, now)
     runs = _runs(environment, now)
     worked_on = {kind for kind, reading in readings.items() if reading.maintenance}
-    firing = [one for one in alerts if one.state == AlertState.FIRING and one.service not in worked_on]
+    every = [one for one in alerts if one.state == AlertState.FIRING and one.service not in worked_on]
+    firing = [one for one in every if one.service in SERVICE_KINDS]
     as_of = max((reading.at for reading in readings.values()), default=None)
     silence = next((pulses.silence(one.beat_at, one.worker_at, now) for one in readings.values()), "")
     collected = not silence and tiles.collected_lately(environment, as_of, now)
@@ -122,6 +127,7 @@ def build(environment: Environment, user: User_ | None = None, now: datetime | N
         undos=list(undo.standing(environment.name)[:MOST_UNDOS]),
         as_of=as_of,
         rev=revision(environment, now),
+        notices=[one for one in every if one.service not in SERVICE_KINDS],
         notes=[_note(one) for reading in readings.values() for one in reading.facts.get(NOTES, [])],
     )
 

@@ -112,7 +112,7 @@ def count(environment: Environment, which: str, first: int, last: int, *, limit_
     """Compare page by page, for `limit_s` (COUNT_S) seconds at most: see `counted_to`. Raises OutsideError."""
     counted, until = Count(first, first - 1), monotonic() + (COUNT_S if limit_s is None else limit_s)
     begun: list[tuple[str, int]] = []
-    for page, done_to in _pages(rpcs.address(environment, which) or "", first, last):
+    for page, done_to in _pages(rpcs.address(environment, which) or "", first, last, environment.events.contract_ids):
         # A ledger of which a page has only the beginning is counted whole, with the page that ends it.
         events, begun = _split([*begun, *page], done_to)
         ids = [event_id for event_id, _ in events]
@@ -133,18 +133,18 @@ def _split(events: list[tuple[str, int]], ledger: int) -> tuple[list[tuple[str, 
     return [event for event in events if event[1] <= ledger], [event for event in events if event[1] > ledger]
 
 
-def _pages(url: str, first: int, last: int) -> Iterator[tuple[list[tuple[str, int]], int]]:
+def _pages(url: str, first: int, last: int, contracts: tuple[str, ...]) -> Iterator[tuple[list[tuple[str, int]], int]]:
     """The events of the ledgers `first` to `last`, with the ledger up to which a page goes."""
     if not url or first > last:
         return
-    page = stellar_rpc.events(url, start=first, limit=PAGE_EVENTS)
+    page = stellar_rpc.events(url, start=first, limit=PAGE_EVENTS, contracts=contracts)
     while True:
         # The last ledger of a full page may have more events on the next.
         done_to = page.ledger - 1 if len(page.events) == PAGE_EVENTS else page.ledger
         yield [event for event in page.events if event[1] <= last], min(done_to, last)
         if done_to >= last:
             return
-        following = stellar_rpc.events(url, cursor=page.cursor, limit=PAGE_EVENTS)
+        following = stellar_rpc.events(url, cursor=page.cursor, limit=PAGE_EVENTS, contracts=contracts)
         if following.cursor == page.cursor:
             return
         page = following

@@ -95,6 +95,17 @@ def window(series_ids: Iterable[int], since: datetime) -> dict[int, list[Value]]
     return found
 
 
+def slopes(series_ids: Iterable[int], since: datetime) -> dict[int, float]:
+    """By how much a second each series has changed since then, fitted over all samples; only where an hour is known."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT series_id, regr_slope(value, extract(epoch FROM at)) FROM dashboard_sample"
+            " WHERE series_id = ANY(%s) AND at >= %s GROUP BY 1 HAVING max(at) - min(at) >= interval '1 hour'",
+            [list(series_ids), since],
+        )
+        return {series_id: slope for series_id, slope in cursor.fetchall() if slope is not None}
+
+
 def sparklines(series_ids: Iterable[int], now: datetime, span: timedelta = SPARK_SPAN) -> dict[int, list[float | None]]:
     """The last `span` of each series in SPARK_POINTS averages, oldest first; None where there is a gap."""
     step = span / SPARK_POINTS

@@ -109,7 +109,7 @@ def table(request: HttpRequest, kind: str) -> HttpResponse:
 
 def of_kind(kind: str) -> Service:
     """The service of that kind. Raises Http404 where there is none."""
-    if kind not in services:
+    if kind not in services or not services[kind].tile:
         raise Http404
     return services[kind]
 

@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from dashboard import collect, partitions, pulses, rollups, telling, vitals
+from dashboard import collect, partitions, pulses, rollups, telling, vitals, watchdog
 from dashboard.hooks import inbox, polling, subscriptions
 from dashboard.models import Round
 from novaops import environment as declared
@@ -28,6 +28,13 @@ def collect_environment(name: str) -> None:
     environment = declared.get(name)
     if environment:
         collect.collect(environment)
+
+
+@shared_task(expires=5)
+def watch_rounds() -> None:
+    """Notice environments of which no rounds come any more."""
+    for environment in declared.environments().values():
+        watchdog.watch(environment, timezone.now())
 
 
 @shared_task(expires=5)

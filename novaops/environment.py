@@ -28,6 +28,7 @@ from novaops.declared import (
 )
 
 __all__ = ["SERVICE_KINDS", "Declared", "ServiceKind", "UrlPlace"]
+Contract = Annotated[str, StringConstraints(pattern=r"^C[A-Z2-7]{55}$")]
 VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 
@@ -70,6 +71,11 @@ class Api(Declared):
     def target(self) -> str:
         """What an action on the API server names: the ECS service or the Auto Scaling Group."""
         return self.on_ecs.service if self.kind == "ecs" else self.on_ec2.autoscaling_group
+
+    @property
+    def log_group(self) -> str:
+        """The log group of the API server, wherever it runs."""
+        return self.on_ecs.log_group if self.kind == "ecs" else self.on_ec2.log_group
 
     @property
     def on_ecs(self) -> EcsService:
@@ -145,6 +151,8 @@ class Events(EcsService):
     metric_namespace: Name = "Nova/EventProcessor"
     cursor_table: Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*$")] = "event_cursor"
     events_table: Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*$")] = "contract_events"
+    # As many as one filter of getEvents takes.
+    contract_ids: Annotated[tuple[Contract, ...], Field(max_length=5)] = ()
 
     @property
     def target(self) -> str:

@@ -240,6 +240,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": SWEEP_EVERY_S},
     },
     "collect": {"task": "dashboard.tasks.collect_due", "schedule": 1.0, "options": {"expires": 2}},
+    "watch-rounds": {"task": "dashboard.tasks.watch_rounds", "schedule": 5.0, "options": {"expires": 5}},
     "pulse": {
         "task": "dashboard.tasks.pulse",
         "schedule": 10.0,

@@ -17,12 +17,13 @@ from dashboard.services.base import (
     TileValue,
     register,
 )
-from dashboard.services.containers import ecs_values, missing_tasks
-from novaops.cloud import elbv2
+from dashboard.services.containers import ECS_SERIES, ecs_values, missing_tasks
+from novaops.cloud import autoscaling, elbv2
 from novaops.environment import Environment
 
 ECS = "AWS/ECS"
 ALB = "AWS/ApplicationELB"
+GROUP = "Auto Scaling"
 OF_SERVICE = ("ClusterName", "ServiceName")
 OF_TARGETS = ("LoadBalancer", "TargetGroup")
 
@@ -30,6 +31,16 @@ OF_TARGETS = ("LoadBalancer", "TargetGroup")
 def read_tasks(asking: Asking) -> Observation:
     """Desired, running and pending tasks, and the deployments."""
     return ecs_values(asking, asking.environment.api.ecs)
+
+
+def read_group(asking: Asking) -> Observation:
+    """Wanted, serving and starting instances of the Auto Scaling group."""
+    found = autoscaling.group(asking.environment, asking.environment.api.on_ec2.autoscaling_group)
+    serving = len(found.in_service)
+    return Observation(
+        values={"desired": found.desired, "running": serving, "pending": found.instances - serving},
+        facts={"smallest": found.minimum, "largest": found.maximum},
+    )
 
 
 def read_targets(asking: Asking) -> Observation:
@@ -49,7 +60,6 @@ class Api(Service):
     kind = "api"
     title = "API server"
     series = (
-        Series(name="memory", unit="%", metric=f"{ECS}:MemoryUtilization", by=OF_SERVICE),
         Series(
             name="healthy_hosts", unit="hosts", metric=f"{ALB}:HealthyHostCount", statistic="Minimum", by=OF_TARGETS
         ),
@@ -80,17 +90,22 @@ class Api(Service):
         Series(name="error_rate", unit="%"),
         Series(name="response_p50", unit="s", metric=f"{ALB}:TargetResponseTime", statistic="p50", by=OF_TARGETS),
         Series(name="response_p95", unit="s", metric=f"{ALB}:TargetResponseTime", statistic="p95", by=OF_TARGETS),
+        Series(name="response_p99", unit="s", metric=f"{ALB}:TargetResponseTime", statistic="p99", by=OF_TARGETS),
         Series(name="healthy_targets", unit="targets", source="ALB"),
         Series(name="ill_targets", unit="targets", source="ALB"),
     )
     on_ecs = (
         Series(name="cpu", unit="%", metric=f"{ECS}:CPUUtilization", by=OF_SERVICE),
-        Series(name="desired", unit="tasks", source="ECS"),
-        Series(name="running", unit="tasks", source="ECS"),
-        Series(name="pending", unit="tasks", source="ECS"),
-        Series(name="missing_tasks", unit="tasks", source="ECS"),
+        Series(name="memory", unit="%", metric=f"{ECS}:MemoryUtilization", by=OF_SERVICE),
+        *ECS_SERIES,
     )
-    on_ec2 = (Series(name="cpu", unit="%", metric="AWS/EC2:CPUUtilization", by=("AutoScalingGroupName",)),)
+    on_ec2 = (
+        Series(name="cpu", unit="%", metric="AWS/EC2:CPUUtilization", by=("AutoScalingGroupName",)),
+        Series(name="desired", unit="instances", source=GROUP),
+        Series(name="running", unit="instances", source=GROUP),
+        Series(name="pending", unit="instances", source=GROUP),
+        Series(name="missing_tasks", unit="instances", source=GROUP),
+    )
     rules = (
         Rule(
             key="high-cpu",
@@ -142,12 +157,24 @@ class Api(Service):
             key="missing-tasks",
             title="Tasks missing",
             series="missing_tasks",
-            says="{value:.0f} of the API server's tasks are not running",
+            says="{value:.0f} of the API server's tasks or instances are not running",
             above=0,
             severity=Severity.WARN,
             section="Restart the API Server",
             causes=("tasks that stop right after their start", "no capacity"),
             offers=("restart-api", "roll-back-api", "restart-api-ec2"),
+        ),
+        Rule(
+            key="failed-deployment",
+            title="Failed deployment",
+            series="failed_deployments",
+            says="A deployment of the API server failed, or cannot start its tasks",
+            above=0,
+            for_s=60,
+            severity=Severity.WARN,
+            section="Restart the API Server",
+            causes=("a release that does not start", "an image or secret that is not there", "no capacity"),
+            offers=("roll-back-api", "restart-api"),
         ),
     )
     tile = (
@@ -157,7 +184,7 @@ class Api(Service):
     )
     charts = (
         Chart(key="cpu", title="CPU and memory", series=("cpu", "memory")),
-        Chart(key="response", title="Response time", series=("response_p95", "response_p50")),
+        Chart(key="response", title="Response time", series=("response_p95", "response_p50", "response_p99")),
         Chart(key="requests", title="Requests a period", series=("requests", "target_5xx", "elb_5xx")),
         Chart(key="errors", title="Failed requests", series=("error_rate",)),
         Chart(key="targets", title="Targets of the load balancer", series=("healthy_targets", "ill_targets")),
@@ -170,10 +197,8 @@ class Api(Service):
         return (*(self.on_ecs if environment.api.kind == "ecs" else self.on_ec2), *self.series)
 
     def sources_in(self, environment: Environment) -> tuple[Source, ...]:
-        load_balancer = Source(name="ALB", read=read_targets)
-        return (
-            (load_balancer, Source(name="ECS", read=read_tasks)) if environment.api.kind == "ecs" else (load_balancer,)
-        )
+        tasks, group = Source(name="ECS", read=read_tasks), Source(name=GROUP, read=read_group)
+        return (Source(name="ALB", read=read_targets), tasks if environment.api.kind == "ecs" else group)
 
     def dimensions(self, environment: Environment, node: str) -> dict[str, str]:
         api = environment.api

@@ -19,6 +19,7 @@ CLOUDWATCH_PERIODS = 2.5
 CLOUDWATCH = "CloudWatch"
 # So many durations after an alert cleared, the same trouble is still the same alert.
 FLAP_DURATIONS = 4
+SHORTEST_FLAP_S = 60
 Columns = Mapping[str, Mapping[datetime, float]]
 T = TypeVar("T")
 
@@ -105,7 +106,7 @@ class Rule:
     @property
     def flap_s(self) -> float:
         """For how long after it cleared a new firing is the same alert."""
-        return FLAP_DURATIONS * self.for_s
+        return max(FLAP_DURATIONS * self.for_s, SHORTEST_FLAP_S)
 
     def beyond(self, value: float) -> bool:
         """Whether the value is on the wrong side of the threshold."""
@@ -147,10 +148,14 @@ class Observation:
 
 
 class Asking:
-    """One round's questions to the outside. A call that two services need is made once."""
+    """One round's questions to the outside. A call that two services need is made once.
 
-    def __init__(self, environment: Environment) -> None:
+    `before` are the facts of the last readings, by service.
+    """
+
+    def __init__(self, environment: Environment, before: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         self.environment = environment
+        self.before = before or {}
         self._lock = Lock()
         self._answers: dict[Hashable, Future[Any]] = {}
 
@@ -198,17 +203,22 @@ class Chart:
 
 
 class Service:
-    """What one tile stands for: its series, its rules, its sources and what of it the tile shows."""
+    """What one tile stands for: its series, its rules, its sources and what of it the tile shows.
+
+    One without a tile is no service of Nova's; its alerts stand beside the verdict. `trends` names the series whose
+    course of the last day `project` is told.
+    """
 
     kind: ClassVar[str]
     title: ClassVar[str]
     series: ClassVar[tuple[Series, ...]] = ()
     rules: ClassVar[tuple[Rule, ...]] = ()
     sources: ClassVar[tuple[Source, ...]] = ()
-    tile: ClassVar[tuple[TileValue, ...]]
+    tile: ClassVar[tuple[TileValue, ...]] = ()
     charts: ClassVar[tuple[Chart, ...]] = ()
-    spark: ClassVar[str]
-    spark_label: ClassVar[str]
+    spark: ClassVar[str] = ""
+    spark_label: ClassVar[str] = ""
+    trends: ClassVar[tuple[str, ...]] = ()
 
     def own_series_in(self, environment: Environment) -> tuple[Series, ...]:
         """The series that it declares and that exist in this environment."""
@@ -244,6 +254,10 @@ class Service:
         names = {series.name for series in self.series_in(environment)}
         found = (replace(chart, series=tuple(name for name in chart.series if name in names)) for chart in self.charts)
         return tuple(chart for chart in found if chart.series)
+
+    def project(self, new: Columns, trends: Mapping[str, float]) -> Columns:
+        """What follows where the series of `trends` go on as in the last day: by how much a second, where known."""
+        return {}
 
     def rules_in(self, environment: Environment) -> tuple[Rule, ...]:
         """The rules with the environment's changes; those on series that do not exist there are left out."""

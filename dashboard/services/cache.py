@@ -25,8 +25,10 @@ CACHE = "AWS/ElastiCache"
 DIRECT = "Redis"
 # Almost every metric exists only per node: there is no ReplicationGroupId dimension (FACTS, trap 11).
 OF_NODE = ("CacheClusterId",)
-# In the runbook's order under Redis Evictions, the harmless look first.
-MEMORY_ACTIONS = ("redis-biggest-keys", "set-redis-maxmemory-policy", "scale-redis-node")
+# In the runbook's order under Redis Evictions.
+MEMORY_ACTIONS = ("set-redis-maxmemory-policy", "redis-biggest-keys", "scale-redis-node")
+# A cache may evict what nobody asks for again; from that share of misses on, it evicts what is needed.
+NEEDED_MISSES = 10.0
 
 
 def _of_node(name: str, metric: str, unit: str, statistic: str = "Average") -> Series:
@@ -73,7 +75,9 @@ class Cache(Service):
         _of_node("connections", "CurrConnections", "connections"),
         _of_node("replication_lag", "ReplicationLag", "s", "Maximum"),
         Series(name="eviction_rate", unit="keys/s", per_node=True),
+        Series(name="needed_evictions", unit="keys/s", per_node=True),
         Series(name="miss_rate", unit="%", per_node=True),
+        Series(name="hit_rate", unit="%", per_node=True),
         Series(name="primaries", unit="nodes", source="ElastiCache"),
         Series(name="replicas", unit="nodes", source="ElastiCache"),
     )
@@ -87,8 +91,8 @@ class Cache(Service):
         Rule(
             key="redis-evictions",
             title="Redis Evictions",
-            series="eviction_rate",
-            says="Redis evicts {value:.1f} keys a second",
+            series="needed_evictions",
+            says="Redis evicts {value:.1f} keys a second and misses more and more of what is asked for",
             above=1,
             band=0.9,
             severity=Severity.WARN,
@@ -139,7 +143,7 @@ class Cache(Service):
     )
     charts = (
         Chart(key="memory", title="Memory used", series=("memory",)),
-        Chart(key="evictions", title="Evictions", series=("eviction_rate",)),
+        Chart(key="evictions", title="Evictions", series=("eviction_rate", "needed_evictions")),
         Chart(key="misses", title="Lookups that missed", series=("miss_rate",)),
         Chart(key="cpu", title="CPU of the engine", series=("cpu",)),
         Chart(key="connections", title="Connections", series=("connections",)),
@@ -168,14 +172,18 @@ class Cache(Service):
         return next((node["id"] for node in nodes if node["role"] == "primary"), nodes[0]["id"] if nodes else "")
 
     def derive(self, environment: Environment, new: Columns, before: Mapping[str, Value]) -> Columns:
-        """Evictions a second, and the share of lookups that missed, of every node."""
+        """Evictions a second, the share of lookups that missed, and evictions while many miss, of every node."""
         derived: dict[str, dict[datetime, float]] = {}
-        for label in new:
-            name, _, node = label.partition("/")
-            if name == "evictions":
-                derived[f"eviction_rate/{node}"] = {at: n / environment.metric_period_s for at, n in new[label].items()}
-            if name == "misses":
-                derived[f"miss_rate/{node}"] = _shares(new[label], new.get(f"hits/{node}", {}))
+        for node in {label.partition("/")[2] for label in new if "/" in label}:
+            evicted = new.get(f"evictions/{node}", {})
+            missed = _shares(new.get(f"misses/{node}", {}), new.get(f"hits/{node}", {}))
+            rate = {at: count / environment.metric_period_s for at, count in evicted.items()}
+            derived[f"eviction_rate/{node}"] = rate
+            derived[f"miss_rate/{node}"] = missed
+            derived[f"hit_rate/{node}"] = {at: 100 - share for at, share in missed.items()}
+            derived[f"needed_evictions/{node}"] = {
+                at: rate[at] if share > NEEDED_MISSES else 0.0 for at, share in missed.items() if at in rate
+            }
         return derived
 
 

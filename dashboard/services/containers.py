@@ -3,10 +3,23 @@
 from datetime import datetime
 from typing import Any
 
-from dashboard.services.base import Asking, Columns, Observation
+from dashboard.services.base import Asking, Columns, Observation, Series
 from novaops.cloud import ecs
 from novaops.cloud.errors import OutsideError
 from novaops.environment import EcsService, Environment
+
+# A task or two may fail by chance, or before their image is there.
+TOO_MANY_FAILED = 3
+MOST_STOPPED = 5
+DEPLOYED, DEPLOYMENT_FAILED = "deployment completed", "deployment failed"
+# What every service on ECS is watched by.
+ECS_SERIES = (
+    Series(name="desired", unit="tasks", source="ECS"),
+    Series(name="running", unit="tasks", source="ECS"),
+    Series(name="pending", unit="tasks", source="ECS"),
+    Series(name="missing_tasks", unit="tasks", source="ECS"),
+    Series(name="failed_deployments", unit="", source="ECS"),
+)
 
 
 def ecs_values(asking: Asking, declared: EcsService | None) -> Observation:
@@ -18,14 +31,35 @@ def ecs_values(asking: Asking, declared: EcsService | None) -> Observation:
     found = asking.once(ecs.describe_services, cluster, names).get(declared.service)
     if found is None:
         raise OutsideError(f"The ECS cluster {cluster} has no service {declared.service}")
+    failed = deployment_failed(found)
+    # Asked only where something is wrong: a calm round needs one call for all services.
+    ill = failed or found.running < found.desired or found.primary.failed_tasks
+    stopped = asking.once(ecs.stopped_tasks, cluster) if ill else ()
     return Observation(
-        values={"desired": found.desired, "running": found.running, "pending": found.pending},
+        values={
+            "desired": found.desired,
+            "running": found.running,
+            "pending": found.pending,
+            "failed_deployments": float(failed),
+        },
         facts={
             "task_definition": found.task_definition,
             "deployments": [_deployment(one) for one in found.deployments],
             "event": found.events[0][1] if found.events else "",
+            "stopped": [_stopped(one) for one in stopped if one.service == found.name][:MOST_STOPPED],
         },
     )
+
+
+def deployment_failed(service: ecs.Service) -> bool:
+    """Whether the latest deployment failed or cannot start its tasks.
+
+    A failed one leaves the list when ECS has rolled it back; the service's events tell until another has completed.
+    """
+    if any(one.rollout_state == "FAILED" or one.failed_tasks >= TOO_MANY_FAILED for one in service.deployments):
+        return True
+    told = (message for _, message in service.events if DEPLOYED in message or DEPLOYMENT_FAILED in message)
+    return DEPLOYMENT_FAILED in next(told, "")
 
 
 def missing_tasks(new: Columns) -> dict[datetime, float]:
@@ -49,4 +83,13 @@ def _deployment(one: ecs.Deployment) -> dict[str, Any]:
         "running": one.running,
         "failed_tasks": one.failed_tasks,
         "at": one.created_at.isoformat(),
+    }
+
+
+def _stopped(one: ecs.StoppedTask) -> dict[str, Any]:
+    return {
+        "at": one.at.isoformat() if one.at else "",
+        "code": one.code,
+        "reason": one.reason,
+        "exit_codes": list(one.exit_codes),
     }

@@ -1,7 +1,9 @@
 """The database: RDS PostgreSQL, seen by CloudWatch, by the RDS API and directly."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from dashboard.models import Severity
 from dashboard.samples import Value
@@ -17,7 +19,7 @@ from dashboard.services.base import (
     TileValue,
     register,
 )
-from novaops.cloud import nova_db, rds
+from novaops.cloud import logs, nova_db, rds
 from novaops.environment import Environment
 
 RDS = "AWS/RDS"
@@ -25,6 +27,17 @@ DIRECT = "PostgreSQL"
 OF_INSTANCE = ("DBInstanceIdentifier",)
 OF_CLUSTER = ("DBClusterIdentifier",)
 GIB = 2**30
+API_LOG = "API log"
+RDS_EVENTS = "RDS events"
+# What PostgreSQL says to those it has no connection for, in the words of its versions.
+REFUSALS = '?"too many connections" ?"too many clients" ?"remaining connection slots"'
+# Lines are looked for in the last intervals, so that one that came late is counted once at least.
+LOG_INTERVALS = 2
+EVENTS_BACK = timedelta(hours=24)
+MOST_EVENTS = 20
+# Beyond that an estimate of when the storage is full says nothing.
+FAR_DAYS = 365.0
+CONNECTION_ACTIONS = ("restart-api", "restart-api-ec2", "terminate-connections", "set-api-variable", "use-rds-proxy")
 
 
 def read_rds(asking: Asking) -> Observation:
@@ -46,6 +59,24 @@ def read_rds(asking: Asking) -> Observation:
             "latest_restorable_at": found.latest_restorable_at.isoformat() if found.latest_restorable_at else "",
         },
     )
+
+
+def read_events(asking: Asking) -> Observation:
+    """What RDS says happened to the database in the last day, the latest first."""
+    database = asking.environment.database
+    since = datetime.now(UTC) - EVENTS_BACK
+    found = rds.events(asking.environment, database.target, f"db-{database.kind}", since)[-MOST_EVENTS:]
+    return Observation(
+        facts={"events": [{"at": one.at.isoformat(), "message": one.message} for one in reversed(found)]}
+    )
+
+
+def read_api_log(asking: Asking) -> Observation:
+    """How many lines of the API server's log say lately that the database refused a connection."""
+    environment, now = asking.environment, datetime.now(UTC)
+    since = now - timedelta(seconds=LOG_INTERVALS * environment.collect_every_s)
+    found = logs.filter_events(environment, environment.api.log_group, start=since, end=now, pattern=REFUSALS)
+    return Observation(values={"refusals_logged": len(found)})
 
 
 def read_directly(asking: Asking) -> Observation:
@@ -80,7 +111,11 @@ class Database(Service):
         Series(name="free_storage", unit="B", metric=f"{RDS}:FreeStorageSpace", by=OF_INSTANCE),
         Series(name="read_latency", unit="s", metric=f"{RDS}:ReadLatency", by=OF_INSTANCE),
         Series(name="write_latency", unit="s", metric=f"{RDS}:WriteLatency", by=OF_INSTANCE),
+        Series(name="burst_balance", unit="%", metric=f"{RDS}:BurstBalance", by=OF_INSTANCE),
+        Series(name="replica_lag", unit="s", metric=f"{RDS}:ReplicaLag", by=OF_INSTANCE, per_node=True),
+        Series(name="storage_days", unit="days"),
         Series(name="available", unit="", source="RDS"),
+        Series(name="refusals_logged", unit="lines", source=API_LOG),
     )
     seen_directly = (
         Series(name="refusing", unit="", source=DIRECT),
@@ -100,7 +135,19 @@ class Database(Service):
             quiet_ok=True,
             section="Database Connection Exhaustion",
             causes=("a connection pool that is too large (DB_POOL_MAX)", "stale connections that are never closed"),
-            offers=("restart-api", "terminate-connections", "set-api-variable", "use-rds-proxy"),
+            offers=CONNECTION_ACTIONS,
+        ),
+        Rule(
+            key="connections-refused-logged",
+            title="Too many connections in the API log",
+            series="refusals_logged",
+            says="The API server logs {value:.0f} times that the database has too many connections",
+            above=0,
+            for_s=60,
+            quiet_ok=True,
+            section="Database Connection Exhaustion",
+            causes=("a connection pool that is too large (DB_POOL_MAX)", "stale connections that are never closed"),
+            offers=CONNECTION_ACTIONS,
         ),
         Rule(
             key="connection-exhaustion",
@@ -113,7 +160,7 @@ class Database(Service):
             quiet_ok=True,
             section="Database Connection Exhaustion",
             causes=("a connection pool that is too large (DB_POOL_MAX)", "stale connections that are never closed"),
-            offers=("restart-api", "terminate-connections", "set-api-variable", "use-rds-proxy"),
+            offers=CONNECTION_ACTIONS,
         ),
         Rule(
             key="database-unavailable",
@@ -148,7 +195,45 @@ class Database(Service):
             section="RDS Failover (Multi-AZ)",
             causes=("growth", "a replication slot that holds back the write-ahead log"),
         ),
+        Rule(
+            key="storage-days",
+            title="Storage full in days",
+            series="storage_days",
+            says="At the pace of the last day the database's storage is full in {value:.1f} days",
+            below=7,
+            band=1,
+            for_s=1800,
+            severity=Severity.WARN,
+            quiet_ok=True,
+            section="RDS Failover (Multi-AZ)",
+            causes=("growth", "a replication slot that holds back the write-ahead log", "a runaway import"),
+        ),
+        Rule(
+            key="replica-lag",
+            title="Database replica lags",
+            series="replica_lag",
+            says="A replica of the database is {value:.0f} s behind",
+            above=60,
+            band=30,
+            severity=Severity.WARN,
+            quiet_ok=True,
+            section="RDS Failover (Multi-AZ)",
+            causes=("more writes than the replica can take", "a long transaction on the replica"),
+        ),
+        Rule(
+            key="burst-balance",
+            title="Storage bursts nearly used up",
+            series="burst_balance",
+            says="The database's storage has {value:.0f} % of its burst balance left",
+            below=20,
+            band=10,
+            severity=Severity.WARN,
+            quiet_ok=True,
+            section="RDS Failover (Multi-AZ)",
+            causes=("more reads and writes than the volume gives in the long run",),
+        ),
     )
+    trends = ("free_storage",)
     tile = (
         TileValue(label="Connections", series="connections", of="connection_limit"),
         TileValue(label="CPU", series="cpu", unit="%"),
@@ -160,6 +245,7 @@ class Database(Service):
         Chart(key="cpu", title="CPU", series=("cpu",)),
         Chart(key="latency", title="Latency of storage", series=("write_latency", "read_latency")),
         Chart(key="storage", title="Free storage", series=("free_storage",)),
+        Chart(key="replicas", title="Lag of the replicas", series=("replica_lag",)),
         Chart(key="queries", title="Longest query", series=("longest_query",)),
     )
     spark = "connections"
@@ -169,18 +255,37 @@ class Database(Service):
         found = (*self.series, *(self.seen_directly if environment.database.dsn else ()))
         if environment.database.kind == "instance":
             return found
-        return tuple(replace(series, by=OF_CLUSTER) if series.by else series for series in found)
+        # A replica has a name of its own also in a cluster.
+        return tuple(
+            replace(series, by=OF_CLUSTER) if series.by and not series.per_node else series for series in found
+        )
 
     def sources_in(self, environment: Environment) -> tuple[Source, ...]:
-        described = Source(name="RDS", read=read_rds)
-        directly = Source(name=DIRECT, read=read_directly)
-        return (described, directly) if environment.database.dsn else (described,)
+        found = (
+            Source(name="RDS", read=read_rds),
+            Source(name=RDS_EVENTS, read=read_events),
+            Source(name=API_LOG, read=read_api_log),
+        )
+        return (*found, Source(name=DIRECT, read=read_directly)) if environment.database.dsn else found
 
     def dimensions(self, environment: Environment, node: str) -> dict[str, str]:
         return {
-            "DBInstanceIdentifier": environment.database.instance_id or "",
+            "DBInstanceIdentifier": node or environment.database.instance_id or "",
             "DBClusterIdentifier": environment.database.cluster_id or "",
         }
+
+    def nodes(self, facts: Mapping[str, Any]) -> Sequence[str]:
+        """The replicas: only what is told of each of them is per node."""
+        return list(facts.get("readers", []))
+
+    def project(self, new: Columns, trends: Mapping[str, float]) -> Columns:
+        """In how many days the storage is full; FAR_DAYS where it does not shrink."""
+        if "free_storage" not in trends:
+            return {}
+        shrinks_a_day = -trends["free_storage"] * 86400
+        free = new.get("free_storage", {})
+        days = {at: left / shrinks_a_day if shrinks_a_day > 0 else FAR_DAYS for at, left in free.items()}
+        return {"storage_days": {at: min(left, FAR_DAYS) for at, left in days.items()}}
 
     def derive(self, environment: Environment, new: Columns, before: Mapping[str, Value]) -> Columns:
         """The share of connections used, against the limit the server last told: a full server tells none."""

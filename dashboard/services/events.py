@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from dashboard import gaps
 from dashboard.models import Severity
 from dashboard.samples import Value
 from dashboard.services.base import (
@@ -18,8 +19,8 @@ from dashboard.services.base import (
     TileValue,
     register,
 )
-from dashboard.services.containers import ecs_values, missing_tasks
-from novaops.cloud import nova_db, stellar_rpc
+from dashboard.services.containers import ECS_SERIES, ecs_values, missing_tasks
+from novaops.cloud import logs, nova_db, stellar_rpc
 from novaops.cloud.errors import OutsideError
 from novaops.environment import Environment
 
@@ -28,6 +29,11 @@ OF_SERVICE = ("ClusterName", "ServiceName")
 CURSOR = "Cursor"
 RPC = "RPC"
 BACKUP = "Backup RPC"
+GAPS = "Gap search"
+LOG = "Event processor's log"
+ERRORS = "?ERROR ?CRITICAL"
+LOG_INTERVALS = 2
+MOST_LINES, LONGEST_LINE = 5, 300
 # A processor that follows the ledger is a few ledgers behind: there is nothing to drain.
 FOLLOWING_LEDGERS = 3
 # Shown as not draining: an estimate beyond this helps nobody.
@@ -47,10 +53,18 @@ def read_cursor(asking: Asking) -> Observation:
     )
 
 
+def rpc_health(environment: Environment, which: str) -> stellar_rpc.Health:
+    """What the primary or the backup RPC says of itself. Raises OutsideError where it is not well or not declared."""
+    url = environment.events.rpc_url if which == RPC else environment.events.rpc_backup_url
+    if url is None:
+        raise OutsideError("nova.toml declares no backup RPC")
+    return stellar_rpc.health(str(url))
+
+
 def read_rpc(asking: Asking) -> Observation:
     """The health of the RPC that the processor reads. That it is ill is a value, for its rule."""
     try:
-        health = stellar_rpc.health(str(asking.environment.events.rpc_url))
+        health = asking.once(rpc_health, RPC)
     except OutsideError as failure:
         return Observation(values={"rpc_healthy": 0}, failed=str(failure))
     closed_at = health.latest_closed_at
@@ -60,6 +74,7 @@ def read_rpc(asking: Asking) -> Observation:
             "rpc_healthy": 1,
             "rpc_ledger": health.latest_ledger,
             "rpc_oldest": health.oldest_ledger,
+            "rpc_retained": health.latest_ledger - health.oldest_ledger + 1,
             "rpc_took": health.took_s,
             "ledger_time": health.ledger_s,
             **age,
@@ -70,10 +85,50 @@ def read_rpc(asking: Asking) -> Observation:
 def read_backup(asking: Asking) -> Observation:
     """The health of the backup RPC; its ledger also shows when the first is stuck."""
     try:
-        health = stellar_rpc.health(str(asking.environment.events.rpc_backup_url))
+        health = asking.once(rpc_health, BACKUP)
     except OutsideError as failure:
         return Observation(values={"backup_healthy": 0}, failed=str(failure))
-    return Observation(values={"backup_healthy": 1, "backup_ledger": health.latest_ledger})
+    return Observation(
+        values={
+            "backup_healthy": 1,
+            "backup_ledger": health.latest_ledger,
+            "backup_retained": health.latest_ledger - health.oldest_ledger + 1,
+            "backup_took": health.took_s,
+        }
+    )
+
+
+def read_gaps(asking: Asking) -> Observation:
+    """Ledgers whose events an RPC has and the database has not."""
+    before = asking.before.get("events", {})
+    known = [(int(one["first"]), int(one["last"])) for one in before.get("gaps", [])]
+    quiet = [(int(first), int(last)) for first, last in before.get("quiet", [])]
+    found, checked = gaps.search(asking.environment, _oldest(asking), known, quiet)
+    return Observation(
+        values={"missed_ledgers": sum(gap.last - gap.first + 1 for gap in found)},
+        facts={
+            "gaps": [{"first": gap.first, "last": gap.last, "known_to": list(gap.known_to)} for gap in found],
+            "quiet": [list(stretch) for stretch in checked],
+        },
+    )
+
+
+def _oldest(asking: Asking) -> int:
+    """The oldest ledger that one of the RPCs still has."""
+    try:
+        return asking.once(rpc_health, RPC).oldest_ledger
+    except OutsideError:
+        return asking.once(rpc_health, BACKUP).oldest_ledger
+
+
+def read_log(asking: Asking) -> Observation:
+    """How many error lines the processor wrote lately, and the last of them."""
+    environment, now = asking.environment, datetime.now(UTC)
+    since = now - timedelta(seconds=LOG_INTERVALS * environment.collect_every_s)
+    found = logs.filter_events(environment, environment.events.log_group, start=since, end=now, pattern=ERRORS)
+    told = [{"at": line.at.isoformat(), "message": line.message[:LONGEST_LINE]} for line in found]
+    earlier = [line for line in asking.before.get("events", {}).get("error_lines", []) if line not in told]
+    return Observation(values={"error_lines": len(found)}, facts={"error_lines": [*earlier, *told][-MOST_LINES:]})
 
 
 @register
@@ -87,13 +142,12 @@ class Events(Service):
         Series(name="memory", unit="%", metric=f"{ECS}:MemoryUtilization", by=OF_SERVICE),
         # The processor's own figure, to compare with the lag that is measured from outside.
         Series(name="blocks_behind", unit="ledgers", metric="events:blocks_behind", by=("ServiceName",)),
-        Series(name="desired", unit="tasks", source="ECS"),
-        Series(name="running", unit="tasks", source="ECS"),
-        Series(name="pending", unit="tasks", source="ECS"),
-        Series(name="missing_tasks", unit="tasks", source="ECS"),
+        *ECS_SERIES,
+        Series(name="error_lines", unit="lines", source=LOG),
         Series(name="rpc_healthy", unit="", source=RPC),
         Series(name="rpc_ledger", unit="ledger", source=RPC),
         Series(name="rpc_oldest", unit="ledger", source=RPC),
+        Series(name="rpc_retained", unit="ledgers", source=RPC),
         Series(name="rpc_age", unit="s", source=RPC),
         Series(name="rpc_took", unit="s", source=RPC),
         Series(name="ledger_time", unit="s", source=RPC),
@@ -108,7 +162,11 @@ class Events(Service):
     seen_at_backup = (
         Series(name="backup_healthy", unit="", source=BACKUP),
         Series(name="backup_ledger", unit="ledger", source=BACKUP),
+        Series(name="backup_retained", unit="ledgers", source=BACKUP),
+        Series(name="backup_took", unit="s", source=BACKUP),
     )
+    # Without the contracts' names an RPC tells of everybody's events, and any silence would look like a gap.
+    seen_by_contract = (Series(name="missed_ledgers", unit="ledgers", source=GAPS),)
     rules = (
         Rule(
             key="event-lag",
@@ -120,6 +178,17 @@ class Events(Service):
             section="Contract Event Processing Lag",
             causes=("the event processor hangs", "the Stellar RPC is not healthy", "more events than it can write"),
             offers=("restart-event-processor", "replay-events"),
+        ),
+        Rule(
+            key="missed-ledgers",
+            title="Missed ledgers",
+            series="missed_ledgers",
+            says="Contract events of up to {value:.0f} ledgers are not in the database",
+            above=0,
+            for_s=60,
+            section="Contract Event Processing Lag",
+            causes=("the processor skipped ledgers", "an RPC that left events out", "rows that were lost in a restore"),
+            offers=("replay-events",),
         ),
         Rule(
             key="rpc-unhealthy",
@@ -153,6 +222,18 @@ class Events(Service):
             causes=("the task stops right after its start", "no capacity"),
             offers=("restart-event-processor",),
         ),
+        Rule(
+            key="processor-deployment-failed",
+            title="Failed deployment of the event processor",
+            series="failed_deployments",
+            says="A deployment of the event processor failed, or cannot start its task",
+            above=0,
+            for_s=60,
+            severity=Severity.WARN,
+            section="Contract Event Processing Lag",
+            causes=("a START_BLOCK that the RPC does not retain", "a release that does not start", "no capacity"),
+            offers=("restart-event-processor", "replay-events"),
+        ),
     )
     tile = (
         TileValue(label="Behind", series="lag_ledgers", unit="ledgers"),
@@ -163,7 +244,8 @@ class Events(Service):
         Chart(key="lag", title="Behind the ledger", series=("lag_ledgers", "blocks_behind")),
         Chart(key="time", title="Behind in time, and until drained", series=("lag_s", "eta_s")),
         Chart(key="rate", title="Ledgers in and out", series=("rate_out", "rate_in")),
-        Chart(key="rpc", title="Answer of the RPC", series=("rpc_took",)),
+        Chart(key="rpc", title="Answer of the RPCs", series=("rpc_took", "backup_took")),
+        Chart(key="missed", title="Ledgers whose events are missing", series=("missed_ledgers",)),
         Chart(key="cpu", title="CPU and memory", series=("cpu", "memory")),
         Chart(key="tasks", title="Tasks", series=("running", "desired", "pending")),
     )
@@ -171,7 +253,9 @@ class Events(Service):
     spark_label = "Ledgers behind over 3 hours"
 
     def own_series_in(self, environment: Environment) -> tuple[Series, ...]:
-        found = (*self.series, *(self.seen_at_backup if environment.events.rpc_backup_url else ()))
+        backup = self.seen_at_backup if environment.events.rpc_backup_url else ()
+        contract = self.seen_by_contract if environment.events.contract_ids else ()
+        found = (*self.series, *backup, *contract)
         own = f"{environment.events.metric_namespace}:"
         return tuple(replace(series, metric=series.metric.replace("events:", own, 1)) for series in found)
 
@@ -180,8 +264,11 @@ class Events(Service):
             Source(name="ECS", read=read_tasks),
             Source(name=RPC, read=read_rpc),
             Source(name=CURSOR, read=read_cursor),
+            Source(name=LOG, read=read_log),
         )
-        return (*sources, Source(name=BACKUP, read=read_backup)) if environment.events.rpc_backup_url else sources
+        backup = (Source(name=BACKUP, read=read_backup),) if environment.events.rpc_backup_url else ()
+        contract = (Source(name=GAPS, read=read_gaps),) if environment.events.contract_ids else ()
+        return (*sources, *backup, *contract)
 
     def dimensions(self, environment: Environment, node: str) -> dict[str, str]:
         return {"ClusterName": environment.events.cluster, "ServiceName": environment.events.service}

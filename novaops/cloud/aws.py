@@ -5,7 +5,7 @@ import shlex
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import boto3
@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.credentials import DeferredRefreshableCredentials, create_assume_role_refresher
 from botocore.session import get_session
 
-from novaops.cloud.errors import FAILURES, Fenced, classified
+from novaops.cloud.errors import FAILURES, Fenced, classified, is_throttled
 from novaops.environment import Environment
 
 # FACTS G: the library's defaults of 60 s would hold a round or a worker; a sender must never retry by itself.
@@ -24,6 +24,7 @@ READER = Config(
 SENDER = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=3, read_timeout=15)
 
 _making = threading.Lock()
+_counting = threading.Lock()
 _sending = threading.local()
 
 
@@ -83,11 +84,48 @@ def _option(flag: str, value: Any) -> list[str]:
     return [flag, shlex.quote(str(value))]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """The requests that AWS got from this process, repetitions counted, and how many it throttled or failed to answer.
+
+    A refusal is an answer.
+    """
+
+    sent: int = 0
+    throttled: int = 0
+    failed: int = 0
+
+
+_tallies: dict[str, Tally] = {}
+
+
+def take_tally(environment: Environment) -> Tally:
+    """What was counted in the environment since this was last asked."""
+    with _counting:
+        return _tallies.pop(environment.name, Tally())
+
+
+def _count(name: str, parsed_response: dict[str, Any] | None, exception: Exception | None, **_: Any) -> None:
+    if isinstance(exception, Fenced):
+        return
+    answer = parsed_response or {}
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    throttled = is_throttled(answer.get("Error", {}).get("Code", ""), status)
+    failed = not throttled and (exception is not None or status >= 500)
+    with _counting:
+        before = _tallies.get(name, Tally())
+        _tallies[name] = Tally(
+            sent=before.sent + 1, throttled=before.throttled + throttled, failed=before.failed + failed
+        )
+
+
 @lru_cache(maxsize=64)
 def _reader(environment: Environment, service: str) -> Any:
     with _making:
         session = _session(environment, environment.reader_role_arn, "novaops-reader")
-        return session.client(service, region_name=environment.region, config=READER)
+        client = session.client(service, region_name=environment.region, config=READER)
+    client.meta.events.register("response-received", partial(_count, environment.name))
+    return client
 
 
 @lru_cache(maxsize=64)
@@ -97,6 +135,7 @@ def _sender(environment: Environment, service: str) -> Any:
         client = session.client(service, region_name=environment.region, config=SENDER)
     client.meta.events.register("request-created", _name_the_run)
     client.meta.events.register("before-send", _ask_the_fence)
+    client.meta.events.register("response-received", partial(_count, environment.name))
     return client
 
 

@@ -67,6 +67,37 @@ def describe_services(environment: Environment, cluster: str, services: tuple[st
     return {found["serviceName"]: _service(found) for found in answer["services"]}
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoppedTask:
+    """A task that ECS stopped or that ended, and why. ECS keeps these for an hour at least."""
+
+    service: str
+    at: datetime | None
+    code: str
+    reason: str
+    exit_codes: tuple[int, ...]
+
+
+def stopped_tasks(environment: Environment, cluster: str) -> tuple[StoppedTask, ...]:
+    """Up to a hundred stopped tasks of the cluster's services, the latest first."""
+    arns = aws.read(environment, "ecs:ListTasks", cluster=cluster, desiredStatus="STOPPED")["taskArns"]
+    if not arns:
+        return ()
+    tasks = aws.read(environment, "ecs:DescribeTasks", cluster=cluster, tasks=arns)["tasks"]
+    found = (_stopped(task) for task in tasks)
+    return tuple(sorted(found, key=lambda task: task.at.timestamp() if task.at else 0.0, reverse=True))
+
+
+def _stopped(found: dict[str, Any]) -> StoppedTask:
+    return StoppedTask(
+        service=found.get("group", "").removeprefix("service:"),
+        at=found.get("stoppedAt") or found.get("stoppingAt"),
+        code=found.get("stopCode", ""),
+        reason=found.get("stoppedReason", ""),
+        exit_codes=tuple(one["exitCode"] for one in found.get("containers", []) if "exitCode" in one),
+    )
+
+
 def _service(found: dict[str, Any]) -> Service:
     return Service(
         name=found["serviceName"],

@@ -77,12 +77,17 @@ def classified(failure: Exception, operation: str) -> OutsideError:
     return Ambiguous(f"{operation}: no clear answer from AWS ({type(failure).__name__})", code=type(failure).__name__)
 
 
+def is_throttled(code: str, status: int) -> bool:
+    """Whether AWS declined because it was asked too often."""
+    return code in THROTTLED or status == 429
+
+
 def _from_answer(failure: ClientError, operation: str) -> OutsideError:
     answer: dict[str, Any] = dict(failure.response)
     meta = answer.get("ResponseMetadata", {})
     code, message = answer.get("Error", {}).get("Code", ""), answer.get("Error", {}).get("Message", "")
     status, request_id = meta.get("HTTPStatusCode", 0), meta.get("RequestId", "")
-    if code in THROTTLED or status == 429:
+    if is_throttled(code, status):
         return NotSent(f"{operation}: AWS is throttling ({code})", code=code, request_id=request_id)
     if code in DENIED:
         return Refused(f"{operation}: the role lacks this permission ({code})", code=code, request_id=request_id)

@@ -68,6 +68,7 @@ def describe_instance(environment: Environment, instance_id: str) -> Database:
         backup_retention_days=found.get("BackupRetentionPeriod", 0),
         cluster=found.get("DBClusterIdentifier", ""),
         writer=found["DBInstanceIdentifier"],
+        readers=tuple(found.get("ReadReplicaDBInstanceIdentifiers", [])),
     )
 
 

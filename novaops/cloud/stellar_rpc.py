@@ -71,9 +71,22 @@ class Page:
     ledger: int
 
 
-def events(url: str, *, start: int = 0, cursor: str = "", limit: int = 1000, timeout_s: float = PAGE_TIMEOUT_S) -> Page:
-    """One page of `getEvents` from a ledger or from behind a cursor, never both (FACTS A4). Raises OutsideError."""
+def events(
+    url: str,
+    *,
+    start: int = 0,
+    cursor: str = "",
+    limit: int = 1000,
+    contracts: tuple[str, ...] = (),
+    timeout_s: float = PAGE_TIMEOUT_S,
+) -> Page:
+    """One page of `getEvents` from a ledger or from behind a cursor, never both (FACTS A4). Raises OutsideError.
+
+    Of up to five `contracts`, or of all where none is named.
+    """
     where: dict[str, Any] = {} if cursor else {"startLedger": start}
+    if contracts:
+        where["filters"] = [{"type": "contract", "contractIds": list(contracts)}]
     pagination = {"limit": limit, **({"cursor": cursor} if cursor else {})}
     result = _call(url, "getEvents", timeout_s, {**where, "pagination": pagination})
     try:

@@ -10,8 +10,11 @@ from novaops.runbook.registry import actions
 # What collecting reads, in every environment; the actions declare what they read and send themselves.
 COLLECTED = (
     "application-autoscaling:DescribeScalableTargets",
+    "autoscaling:DescribeAutoScalingGroups",
     "cloudwatch:GetMetricData",
     "ecs:DescribeServices",
+    "ecs:DescribeTasks",
+    "ecs:ListTasks",
     "elasticache:DescribeReplicationGroups",
     "elasticloadbalancing:DescribeTargetHealth",
     "logs:FilterLogEvents",

@@ -135,6 +135,7 @@ def database(connections: int, noise: Noise, *, up: bool) -> Values:
         "FreeableMemory": (1.9 * GIB - connections * 6 * MIB + 20 * MIB * noise("db-memory"),),
         "FreeStorageSpace": (61.0 * GIB + 30 * MIB * noise("db-storage"),),
         "ReadLatency": (0.0011 + 0.0002 * noise("db-read"),),
+        "BurstBalance": (100.0,),
         "WriteLatency": (0.0024 + 0.0004 * noise("db-write"),),
     }
 

@@ -7,17 +7,19 @@ from io import StringIO
 from threading import Thread
 from time import monotonic
 
+import boto3
 import pytest
 import requests
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from dashboard import collect, leases, models, overview, samples, tasks
+from dashboard import collect, leases, models, overview, samples, tasks, watchdog
 from dashboard.models import Alert, Latest, Reading, Round, Sample, Series
 from dashboard.status import State
 from novaops import environment as declared
 from novaops import live
+from novaops.cloud import aws as aws_calls
 from novaops.environment import Environment, RuleChange
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,6 +40,8 @@ def hanging_port():
 @pytest.fixture
 def environment() -> Environment:
     """The sandbox, collected so seldom that its sources may take their time on a busy machine."""
+    # What other tests let fail was counted, too.
+    aws_calls.take_tally(declared.default())
     return declared.default().model_copy(update={"collect_every_s": 12})
 
 
@@ -53,7 +57,9 @@ def test_a_round_reads_every_service(aws, environment):
     while (done := round_of(environment)).failed:
         assert monotonic() < deadline, done.failed
     readings = {reading.service: reading for reading in Reading.objects.all()}
-    assert set(readings) == {"api", "database", "cache", "events"}
+    assert set(readings) == {"api", "database", "cache", "events", "novaops"}
+    assert readings["novaops"].values["aws_failed"]["value"] == 0
+    assert readings["database"].facts["told_at"]["RDS events"] == done.started_at.isoformat()
     assert readings["api"].values["running"]["value"] == 2
     assert readings["api"].values["healthy_targets"]["source"] == "ALB"
     assert readings["api"].facts["deployments"][0]["rollout_state"] == "COMPLETED"
@@ -123,7 +129,11 @@ def test_a_source_that_hangs_does_not_stall_the_round(aws, environment, monkeypa
     started = monotonic()
     done = round_of(environment)
     assert monotonic() - started < collect.limit_s(environment) + 2
-    assert [sentence.partition(":")[0] for sentence in done.failed] == ["Cursor", "PostgreSQL"]
+    assert [sentence.partition(":")[0] for sentence in done.failed] == [
+        "Cursor",
+        "Gap search",
+        "PostgreSQL",
+    ]
 
 
 def test_without_aws_the_rest_is_still_read(aws, environment):
@@ -133,6 +143,95 @@ def test_without_aws_the_rest_is_still_read(aws, environment):
     done = round_of(environment)
     assert any(sentence.startswith("CloudWatch: cloudwatch:GetMetricData") for sentence in done.failed)
     assert Reading.objects.get(service="cache").values["answers"]["at"] >= done.started_at.isoformat()
+
+
+# Of a calm round: one for all metrics, one for each kind of thing, one for each log.
+CALLS = [
+    "cloudwatch:GetMetricData",
+    "ecs:DescribeServices",
+    "elasticache:DescribeReplicationGroups",
+    "elbv2:DescribeTargetHealth",
+    "logs:FilterLogEvents",
+    "logs:FilterLogEvents",
+    "rds:DescribeDBInstances",
+    "rds:DescribeEvents",
+]
+
+
+def test_a_round_makes_as_few_calls_as_there_are_kinds_of_things(aws, environment, monkeypatch):
+    for _ in range(2):
+        round_of(environment)
+    calls, read = [], aws_calls.read
+
+    def counted(place: Environment, operation: str, **params: object) -> dict[str, object]:
+        calls.append(operation)
+        return read(place, operation, **params)
+
+    monkeypatch.setattr(aws_calls, "read", counted)
+    round_of(environment)
+    assert sorted(calls) == CALLS
+    assert Latest.objects.count() >= 60
+    assert Reading.objects.get(service="novaops").values["aws_calls"]["value"] == len(CALLS)
+
+
+def test_a_round_over_an_aws_that_takes_its_time_is_done_in_two_seconds(aws, environment):
+    for _ in range(2):
+        round_of(environment)
+    steer("faults", [{"kind": "hang", "seconds": 0.05, "times": 0}])
+    started = monotonic()
+    done = round_of(environment)
+    took_s = monotonic() - started
+    assert done.failed == []
+    assert took_s < 2, took_s
+
+
+def test_what_aws_throttles_is_counted_also_where_asking_again_helped(aws, environment):
+    round_of(environment)
+    steer("faults", [{"service": "ecs", "operation": "DescribeServices", "kind": "throttle", "times": 1}])
+    assert not [sentence for sentence in round_of(environment).failed if sentence.startswith("ECS")]
+    values = Reading.objects.get(service="novaops").values
+    assert (values["aws_throttled"]["value"], values["aws_failed"]["value"]) == (1, 0)
+    assert values["throttled_share"]["value"] == pytest.approx(100 / values["aws_calls"]["value"])
+
+
+def test_why_tasks_stopped_is_told_where_some_are_missing(aws, environment):
+    ecs = boto3.client("ecs")
+    task = ecs.list_tasks(cluster="nova", serviceName="nova-api")["taskArns"][0]
+    ecs.stop_task(cluster="nova", task=task, reason="somebody wanted to know")
+    deadline = monotonic() + 20
+    while not (stopped := _stopped(environment)):
+        assert monotonic() < deadline
+    assert (stopped[0]["code"], stopped[0]["reason"]) == ("UserInitiated", "somebody wanted to know")
+
+
+def _stopped(environment: Environment) -> list[dict[str, object]]:
+    round_of(environment)
+    return list(Reading.objects.get(service="api").facts["stopped"])
+
+
+def test_an_environment_without_rounds_raises_the_alarm_until_they_come_again(aws, environment):
+    round_of(environment)
+    now = timezone.now()
+    Round.objects.update(started_at=now - timedelta(seconds=30))
+    Sample.objects.filter(series__name="missed_rounds").delete()
+    watchdog.watch(environment, now - timedelta(seconds=5))
+    assert not Alert.objects.exists()
+    watchdog.watch(environment, now)
+    alert = Alert.objects.get()
+    assert (alert.rule, alert.sentence) == ("collector-dead", "NovaOps has missed 2 rounds of collection")
+    assert overview.build(environment).notices == [alert]
+    for _ in range(2):
+        round_of(environment)
+    alert.refresh_from_db()
+    assert alert.state == "cleared"
+
+
+def test_an_environment_that_is_collected_or_new_is_left_alone(environment):
+    tasks.watch_rounds()
+    now = timezone.now()
+    Round.objects.create(environment=environment.name, started_at=now, finished_at=now, sources=0, samples=0)
+    tasks.watch_rounds()
+    assert not Sample.objects.exists()
 
 
 def test_two_collectors_at_once_make_one_round(aws, environment):
@@ -205,7 +304,9 @@ def test_the_task_collects_what_is_due_only(aws, environment):
 def test_the_command_says_what_it_did(aws, environment):
     out = StringIO()
     call_command("collect", stdout=out)
-    assert out.getvalue().startswith(f"{environment.name}: 11 sources, ")
+    assert out.getvalue().startswith(f"{environment.name}: 15 sources, ")
+    call_command("collect", environment=environment.name, stdout=out)
+    assert out.getvalue().count("15 sources") == 2
 
 
 def test_the_command_names_the_environments_there_are():

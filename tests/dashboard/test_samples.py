@@ -54,6 +54,14 @@ def test_points_that_are_too_old_are_left_out():
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(("minutes", "slopes"), [(59, []), (60, [pytest.approx(-0.1)])])
+def test_a_slope_is_fitted_over_an_hour_at_least(minutes: int, slopes: list[float]):
+    cpu = series_id()
+    samples.write({(cpu, NOON - MINUTE * n): 500.0 + 6 * n for n in range(minutes + 1)}, NOON)
+    assert list(samples.slopes([cpu], NOON - timedelta(hours=24)).values()) == slopes
+
+
+@pytest.mark.django_db
 def test_a_sparkline_averages_and_keeps_gaps():
     cpu = series_id()
     samples.write({(cpu, NOON - MINUTE * n): float(n) for n in (1, 2, 3, 30)}, NOON)

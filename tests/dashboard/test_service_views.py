@@ -11,6 +11,7 @@ from dashboard.history import RANGES
 from dashboard.samples import Key
 from dashboard.services.base import services
 from novaops import live
+from novaops.environment import SERVICE_KINDS
 from tests.dashboard.test_overview import alert
 
 pytestmark = pytest.mark.django_db
@@ -63,7 +64,7 @@ def test_a_service_page_polls_like_the_overview(client_of, viewer, calm, environ
     assert "data-charts" not in html
 
 
-@pytest.mark.parametrize("kind", services)
+@pytest.mark.parametrize("kind", SERVICE_KINDS)
 @pytest.mark.parametrize("name", RANGES)
 def test_every_service_has_its_charts_for_every_range(client_of, viewer, calm, environment, kind, name):
     calm()

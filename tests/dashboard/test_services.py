@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from dashboard import checks, metrics
 from dashboard.samples import Value
+from dashboard.services import containers
 from dashboard.services.base import CLOUDWATCH, Asking, Rule, Service, services
 from dashboard.services.events import NEVER_S
 from novaops import environment as declared
+from novaops.cloud import ecs
 from novaops.environment import SERVICE_KINDS, Environment, RuleChange
 from novaops.runbook.registry import actions
 
@@ -23,7 +25,7 @@ every_rule = pytest.mark.parametrize(
 
 
 def test_every_declared_kind_is_watched():
-    assert set(services) == set(SERVICE_KINDS)
+    assert {kind for kind, service in services.items() if service.tile} == set(SERVICE_KINDS)
 
 
 @every_rule
@@ -41,7 +43,7 @@ def test_rule_keys_are_unique():
     assert len(keys) == len(set(keys))
 
 
-@every_service
+@pytest.mark.parametrize("service", [services[kind] for kind in SERVICE_KINDS], ids=lambda service: service.kind)
 def test_the_tile_shows_three_series_that_exist(service: Service):
     names = {series.name for series in service.series_in(declared.default())}
     assert len(service.tile) == 3
@@ -92,7 +94,7 @@ def test_where_nova_is_not_reached_directly_nothing_is_expected_of_it(environmen
     monkeypatch.delenv(environment.cache.url_env)
     monkeypatch.delenv(environment.database.dsn_env)
     assert "clients" not in {series.name for series in services["cache"].series_in(environment)}
-    assert [source.name for source in services["database"].sources_in(environment)] == ["RDS"]
+    assert [source.name for source in services["database"].sources_in(environment)] == ["RDS", "RDS events", "API log"]
 
 
 def test_an_api_on_ec2_is_watched_by_its_group(environment: Environment):
@@ -102,7 +104,9 @@ def test_an_api_on_ec2_is_watched_by_its_group(environment: Environment):
     cpu = next(series for series in services["api"].series_in(on_ec2) if series.name == "cpu")
     assert cpu.by == ("AutoScalingGroupName",)
     assert services["api"].dimensions(on_ec2, "")["AutoScalingGroupName"] == "nova-api"
-    assert [source.name for source in services["api"].sources_in(on_ec2)] == ["ALB"]
+    assert [source.name for source in services["api"].sources_in(on_ec2)] == ["ALB", "Auto Scaling"]
+    assert "memory" not in {series.name for series in services["api"].series_in(on_ec2)}
+    assert "missing-tasks" in {rule.key for rule in services["api"].rules_in(on_ec2)}
 
 
 def test_the_error_rate_counts_both_kinds_of_errors(environment: Environment):
@@ -131,6 +135,77 @@ def test_a_caches_rates_are_per_node(environment: Environment):
     assert found["miss_rate/a"] == {NOW: 25.0}
     assert found["miss_rate/b"] == {NOW: 0.0}
     assert found["miss_rate/c"] == {}
+
+
+def test_evictions_count_as_needed_while_many_lookups_miss(environment: Environment):
+    columns = {f"evictions/{node}": {NOW: 50.0} for node in "ab"}
+    columns |= {"hits/a": {NOW: 80.0}, "misses/a": {NOW: 20.0}, "hits/b": {NOW: 95.0}, "misses/b": {NOW: 5.0}}
+    found = services["cache"].derive(environment, columns, {})
+    assert found["needed_evictions/a"] == found["eviction_rate/a"]
+    assert found["needed_evictions/b"] == {NOW: 0.0}
+    assert found["hit_rate/a"] == {NOW: 80.0}
+
+
+@pytest.mark.parametrize(
+    ("a_second", "days"), [(-1024.0, 10 * 2**30 / 1024 / 86400), (0.0, 365.0), (5.0, 365.0), (-1e-9, 365.0)]
+)
+def test_the_storage_is_full_when_it_goes_on_so(a_second: float, days: float):
+    found = services["database"].project({"free_storage": {NOW: 10.0 * 2**30}}, {"free_storage": a_second})
+    assert found["storage_days"] == {NOW: pytest.approx(days)}
+
+
+def test_without_an_hour_of_samples_nobody_knows_when_the_storage_is_full():
+    assert services["database"].project({"free_storage": {NOW: 1.0}}, {}) == {}
+
+
+def test_replicas_are_watched_by_their_own_names_also_in_a_cluster(environment: Environment):
+    database = environment.database.model_copy(update={"kind": "cluster", "cluster_id": "nova"})
+    for place in (environment, environment.model_copy(update={"database": database})):
+        found = metrics.watched(services["database"], place, services["database"].nodes({"readers": ["nova-2"]}))
+        lag = next(key for key in found if key.name == "replica_lag")
+        asked = metrics.query(services["database"], place, metrics.Wanted(key=lag, declared=found[lag], row=None))
+        assert (lag.resource, asked.dimensions) == ("nova-2", (("DBInstanceIdentifier", "nova-2"),))
+
+
+def service_told(state: str, failed_tasks: int = 0, events: tuple[str, ...] = ()) -> ecs.Service:
+    deployment = ecs.Deployment(
+        id="ecs-svc/1",
+        status="PRIMARY",
+        rollout_state=state,
+        reason="",
+        task_definition="nova-api:8",
+        desired=2,
+        running=2,
+        pending=0,
+        failed_tasks=failed_tasks,
+        created_at=NOW,
+    )
+    told = tuple((NOW, f"(service nova-api) {event}.") for event in events)
+    return ecs.Service(
+        name="nova-api",
+        status="ACTIVE",
+        task_definition="nova-api:8",
+        desired=2,
+        running=2,
+        pending=0,
+        deployments=(deployment,),
+        events=told,
+    )
+
+
+@pytest.mark.parametrize(
+    ("service", "failed"),
+    [
+        (service_told("COMPLETED"), False),
+        (service_told("FAILED"), True),
+        (service_told("IN_PROGRESS", failed_tasks=2), False),
+        (service_told("IN_PROGRESS", failed_tasks=3), True),
+        (service_told("IN_PROGRESS", events=("deployment failed: tasks failed to start", "steady state")), True),
+        (service_told("COMPLETED", events=("deployment completed", "deployment failed: x")), False),
+    ],
+)
+def test_a_deployment_has_failed_until_another_has_completed(service: ecs.Service, failed: bool):
+    assert containers.deployment_failed(service) is failed
 
 
 BEFORE = NOW - timedelta(seconds=10)

@@ -13,9 +13,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("environment", nargs="?", default="")
+        parser.add_argument("--environment", dest="named", default="", help="the same, as an option")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        name = options["environment"]
+        name = options["named"] or options["environment"]
         environment = declared.get(name) if name else declared.default()
         if environment is None:
             known = ", ".join(declared.environments())
