@@ -1,5 +1,6 @@
 """One round over the backups of an environment: ask RDS of every watched database, and keep what it tells."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -7,14 +8,17 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from backups import leases, origin
+from backups import beside, leases, origin
 from backups.models import Database, Snapshot
 from novaops import live
 from novaops.cloud import rds_backups
 from novaops.cloud.errors import OutsideError
 from novaops.cloud.rds_backups import Kept, Quota
+from novaops.cloud.rds_restores import Restored
 from novaops.cloud.rds_snapshots import Snapshot as Told
 from novaops.environment import Environment, KeptDatabase
+
+logger = logging.getLogger(__name__)
 
 COLUMNS = (
     "arn", "kind", "status", "percent", "created_at", "expires_at", "size_gb", "engine_version", "encrypted", "kms_key",
@@ -56,9 +60,12 @@ def collect(environment: Environment, *, early: bool = False) -> Round | None:
     try:
         at = timezone.now()
         heard = [_ask(environment, one) for one in environment.kept_databases]
+        restored = _ask_for_restored(environment)
         with transaction.atomic():
             if not leases.held(environment.name, token):
                 return None
+            if restored is not None:
+                beside.keep(environment, restored, at)
             return _keep(environment, heard, at)
     finally:
         leases.release(environment.name, token)
@@ -80,6 +87,15 @@ def _ask(environment: Environment, declared: KeptDatabase) -> Heard:
         except OutsideError as failure:
             heard.failed.append(f"{region}: {failure}")
     return heard
+
+
+def _ask_for_restored(environment: Environment) -> list[Restored] | None:
+    """The restored instances; None where RDS does not answer, which the databases themselves tell of."""
+    try:
+        return beside.ask(environment)
+    except OutsideError as failure:
+        logger.warning("Asking %s for restored instances: %s", environment.name, failure)
+        return None
 
 
 def _keep(environment: Environment, heard: Iterable[Heard], at: datetime) -> Round:

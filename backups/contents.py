@@ -1,6 +1,6 @@
 """Proving a restored database by asking it: its version and schema, the rows of the key tables, and which are lost."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -33,6 +33,7 @@ def steps(environment: Environment, instance_step: str) -> Iterable[Verify]:
             look=partial(_table, instance_step, name),
             timeout_s=ANSWERS_WITHIN_S,
         )
+    yield Verify(key="loss", title="What is lost by it", look=_loss, timeout_s=60)
 
 
 def _dsn(ctx: Context, instance_step: str) -> str:
@@ -114,6 +115,26 @@ def _result(found: nova_contents.Table, lost: nova_contents.Newer | None) -> dic
         "lost_from": _text(lost.first_at) if lost else None,
         "lost_until": _text(lost.last_at) if lost else None,
     }
+
+
+def _loss(ctx: Context) -> Progress:
+    """The tables together, in the sentence that the run ends with."""
+    tables = [found for key, found in ctx.results.items() if key.startswith(OF_TABLE)]
+    known = [table for table in tables if table["lost_rows"] is not None]
+    newest = max((table["newest_at"] for table in tables if table["newest_at"]), default="")
+    until = f" Its newest row is of {told(datetime.fromisoformat(newest))}." if newest else ""
+    return Progress(verdict=Verdict.DONE, sentence=f"Proven: {_of_loss(known)}.{until}")
+
+
+def _of_loss(known: list[Mapping[str, Any]]) -> str:
+    if not known:
+        return "what is lost is not known, as production was not asked or has no column of times"
+    rows = sum(table["lost_rows"] for table in known)
+    ends = [table[name] for table in known for name in ("lost_from", "lost_until") if table[name]]
+    if not rows or not ends:
+        return "no row of production is missing"
+    first, last = (datetime.fromisoformat(pick(ends)) for pick in (min, max))
+    return f"{rows} rows of production are missing, from {told(first)} to {told(last)}"
 
 
 def _text(moment: datetime | None) -> str | None:

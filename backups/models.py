@@ -4,6 +4,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from backups.restore_models import Beside as Beside
 from backups.restore_models import Restore as Restore
 
 

@@ -1,5 +1,6 @@
 """The record of each restore: from what, into what, how long it took, and what its database held."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db import models
@@ -72,7 +73,33 @@ class Restore(models.Model):
         return f"{self.lost_rows} rows of production are missing, {span}"
 
     @property
-    def facts(self) -> dict[str, Any]:
-        """What the plan saw when it was made."""
-        found: dict[str, Any] = self.run.plan.facts
-        return found
+    def rows(self) -> list[dict[str, Any]]:
+        """The tables with their moments as times."""
+        names = ("newest_at", "lost_from", "lost_until")
+        return [
+            {**table, **{name: datetime.fromisoformat(table[name]) if table[name] else None for name in names}}
+            for table in self.tables
+        ]
+
+
+class Beside(models.Model):
+    """An instance that a restore made and that stands beside production, as RDS last told; kept after it is gone."""
+
+    environment = models.CharField(max_length=40)
+    name = models.CharField(max_length=63)
+    status = models.CharField(max_length=60)
+    instance_class = models.CharField(max_length=60)
+    size_gb = models.PositiveIntegerField(default=0)
+    multi_az = models.BooleanField(default=False)
+    created_at = models.DateTimeField(null=True)
+    # The number in its tag: a run of this NovaOps, or of an earlier one.
+    run = models.PositiveBigIntegerField(null=True)
+    read_at = models.DateTimeField()
+    gone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-name"]
+        constraints = [models.UniqueConstraint(fields=["environment", "name"], name="restored_instance_once")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -11,7 +11,7 @@ from novaops.runbook.models import Run, Step
 from novaops.runbook.states import FINISHED, RunStatus, StepState
 
 # The runs that restore, and whether they are rehearsals.
-RESTORING = {"restore-snapshot": False, "restore-to-time": False}
+RESTORING = {"restore-snapshot": False, "restore-to-time": False, "restore-drill": True}
 
 
 def on_run_changed(*, run: Run, **_: Any) -> None:

@@ -121,7 +121,7 @@ class Restore(Action):
         for setting in carry_over.SETTINGS:
             before, after = copied["has"].get(setting.name), copied["wanted"].get(setting.name)
             if before is not None or after is not None:
-                yield Change(what=setting.label, before=f"production: {_words(before)}", after=_words(after))
+                yield Change(what=setting.label, before=f"production: {words(before)}", after=words(after))
         size = int(copied["storage"].get("AllocatedStorage", 0))
         yield Change(what="Storage", before=_stored(copied["storage"]), after="comes with the data, its key too")
         yield Change(what="Cost", before="nothing", after=estimates.cost(ctx.environment, copied["wanted"], size))
@@ -241,7 +241,8 @@ def _stored(storage: Facts) -> str:
     return f"production: {storage.get('AllocatedStorage')} GiB {storage.get('StorageType')}, {encrypted}"
 
 
-def _words(value: Any) -> str:
+def words(value: Any) -> str:
+    """A setting as people read it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):

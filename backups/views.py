@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from backups import pages, policy
+from backups import pages, policy, restore_pages
 from backups.models import Snapshot
 from novaops import live
 from novaops.access.decorators import requires, user_of
@@ -28,7 +28,8 @@ def index(request: HttpRequest) -> HttpResponse:
         return unchanged
     part = request.GET.get("part") if polled else ""
     template = PARTS.get(part or "", "backups/list.html")
-    return render(request, template, pages.list_context(request, environment, now) | {"rev": rev})
+    beside = {} if part else {"beside": restore_pages.beside_rows(request, environment)}
+    return render(request, template, pages.list_context(request, environment, now) | beside | {"rev": rev})
 
 
 @require_GET

@@ -38,6 +38,8 @@ PAGES = (
     ("runbook:audit", "Audit", "chain log"),
     ("dashboard:thresholds", "Rules and thresholds", "settings alerts"),
     ("backups:list", "Backups", "snapshots restore"),
+    ("backups:restores", "Restores and drills", "rehearsal certificate rto rpo left over"),
+    ("backups:restore-new", "Restore the database", "wizard point in time snapshot"),
     ("dashboard:vitals", "NovaOps itself", "vitals beat worker queue collector health"),
     ("sandbox:scenarios", "Sandbox", "scenarios"),
 )

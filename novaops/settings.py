@@ -253,6 +253,7 @@ CELERY_BEAT_SCHEDULE = {
     "tell-unmuted": {"task": "dashboard.tasks.tell_unmuted", "schedule": 15.0, "options": {"expires": 15}},
     "poll-queues": {"task": "dashboard.tasks.poll_queues", "schedule": 2.0, "options": {"expires": 4}},
     "keep-deliveries": {"task": "dashboard.tasks.keep_deliveries", "schedule": 3600.0, "options": {"expires": 600}},
+    "start-drills": {"task": "backups.tasks.start_drills", "schedule": 3600.0, "options": {"expires": 600}},
     "publish-head": {"task": "novaops.runbook.tasks.publish_head", "schedule": 3600.0, "options": {"expires": 600}},
     "remind-updates": {"task": "incidents.tasks.remind_updates", "schedule": 30.0, "options": {"expires": 30}},
     "fold-words": {"task": "incidents.tasks.fold_words", "schedule": 10.0, "options": {"expires": 10}},

@@ -1,18 +1,14 @@
 """Restore a snapshot into a new instance that is set up as production is."""
 
-from collections.abc import Iterable
-from typing import Any
-
+from backups import from_snapshot
+from backups.from_snapshot import FromSnapshot
 from backups.restore_forms import SourceForm, with_settings
-from backups.restoring import IAM, Restore, name_of
-from novaops.cloud import rds_restores, rds_snapshots
-from novaops.cloud.rds_snapshots import Snapshot
-from novaops.runbook.action import Context, Precheck
+from backups.restoring import IAM
 from novaops.runbook.registry import register
 
 
 @register
-class RestoreSnapshot(Restore):
+class RestoreSnapshot(FromSnapshot):
     """Make a new instance from a snapshot, set up as production is, and prove it by asking its database.
 
     Production is not touched: RDS always restores into a new instance. Pointing Nova at it is a decision of its own.
@@ -20,53 +16,5 @@ class RestoreSnapshot(Restore):
 
     key = "restore-snapshot"
     title = "Restore a snapshot into a new instance"
-    iam_permissions = (*IAM, "rds:RestoreDBInstanceFromDBSnapshot", "rds:DescribeDBSnapshots")
+    iam_permissions = (*IAM, *from_snapshot.IAM)
     form = with_settings(SourceForm)
-
-    def source(self, ctx: Context) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The snapshot asked for, or the newest that is available; what a plan chose stays chosen."""
-        wanted = ctx.params.get("snapshot") or ctx.facts.get("source", {}).get("snapshot")
-        known = rds_snapshots.of_instance(ctx.environment, ctx.environment.database.target)
-        chosen = next((one for one in known if one.id == wanted or (not wanted and one.status == "available")), None)
-        return _told(chosen) if chosen else {"snapshot": wanted, "name": ""}, {}
-
-    def of_source(self, ctx: Context) -> Iterable[Precheck]:
-        """The snapshot is one of this database, and finished."""
-        found = ctx.facts["source"]
-        if not found["name"]:
-            of = ctx.environment.database.target
-            sentence = f"{found['snapshot'] or 'A snapshot that is available'} is not among those of {of}."
-            yield Precheck(state="failed", sentence=sentence)
-            return
-        yield Precheck.require(
-            found["status"] == "available",
-            f"{found['snapshot']} is available, of {found['created_at']}.",
-            f"{found['snapshot']} is {found['status']}: wait until it is available.",
-        )
-        version = (ctx.facts["production"] or {}).get("engine_version", found["engine_version"])
-        if found["engine_version"] != version:
-            sentence = f"It is of PostgreSQL {found['engine_version']}, production runs {version}."
-            yield Precheck(state="warning", sentence=sentence)
-        if not found["encrypted"]:
-            yield Precheck(state="warning", sentence="The snapshot is not encrypted, and neither will the instance be.")
-
-    def call(self, ctx: Context) -> tuple[Any, dict[str, Any]]:
-        """RestoreDBInstanceFromDBSnapshot."""
-        snapshot = ctx.facts["source"]["snapshot"]
-        return rds_restores.FROM_SNAPSHOT, {
-            "DBInstanceIdentifier": name_of(ctx),
-            "DBSnapshotIdentifier": snapshot,
-        }
-
-
-def _told(snapshot: Snapshot) -> dict[str, Any]:
-    created = f"{snapshot.created_at:%Y-%m-%d %H:%M:%S} UTC" if snapshot.created_at else ""
-    return {
-        "snapshot": snapshot.id,
-        "name": f"snapshot {snapshot.id}",
-        "at": snapshot.created_at.isoformat() if snapshot.created_at else None,
-        "status": snapshot.status,
-        "engine_version": snapshot.engine_version,
-        "encrypted": snapshot.encrypted,
-        "created_at": created,
-    }

@@ -261,6 +261,10 @@ class Action:
         """The declared names that may be its target."""
         return (environment.target(self.service),)
 
+    def may_target(self, environment: Environment, target: str) -> bool:
+        """Whether it may act on that name. An action on what comes and goes has no `targets`, and decides here."""
+        return target in self.targets(environment)
+
     def look(self, ctx: Context) -> dict[str, Any]:
         """Read what the plan hangs on (JSON values only). Raises an OutsideError where the outside does not answer.
 

@@ -33,9 +33,9 @@ def offer(
 ) -> Offer | None:
     """The offer of the action `key`, on its first target or that one; None where it has nothing to act upon."""
     action = actions[key]()
-    if not action.applies(environment):
+    target = target or next(iter(action.targets(environment)), "") if action.applies(environment) else ""
+    if not target:
         return None
-    target = target or action.targets(environment)[0]
     query = {"environment": environment.name, "target": target, **({"incident": incident} if incident else {})}
     return Offer(
         action_key=key,

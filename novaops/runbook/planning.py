@@ -44,8 +44,8 @@ def draft(
     """A plan row still to be resolved. Raises Invalid where the action has no such target there."""
     if not action.applies(environment):
         raise Invalid("environment", f"{action.title} does not apply to {environment.title}.")
-    if target not in action.targets(environment):
-        allowed = ", ".join(action.targets(environment))
+    if not action.may_target(environment, target):
+        allowed = ", ".join(action.targets(environment)) or "one that a page lists"
         raise Invalid("target", f"{target!r} is not declared in {environment.title}: use {allowed}.")
     return Plan.objects.create(
         action=action.key,

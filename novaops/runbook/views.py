@@ -40,9 +40,12 @@ def new(request: HttpRequest, key: str) -> HttpResponse:
     """The form of an action; what the link says is filled in."""
     action = _action(key)
     environment = _environment(request)
+    target = request.GET.get("target") or next(iter(action.targets(environment)), "")
+    if not target:
+        raise Http404(f"{action.title}: choose on which one where they are listed.")
     place = {
         "environment": environment.name,
-        "target": request.GET.get("target") or action.targets(environment)[0],
+        "target": target,
         "incident": request.GET.get("incident", ""),
     }
     return _form_page(request, action, PlaceForm(initial=place), params_form(action, None, request.GET.dict()))

@@ -19,6 +19,7 @@ from novaops.runbook import undo
 from novaops.runbook.models import Plan, Run, Undo
 from novaops.sandbox.aws.secrets import PASSWORD, URL
 from tests.actions.conftest import carry_on
+from tests.backups import world
 from tests.servers import ROOT, Nova
 
 pytestmark = pytest.mark.django_db
@@ -31,12 +32,7 @@ PARAMETER = "/nova/database-url"
 @pytest.fixture
 def beside(aws: Nova) -> str:
     """An instance beside production, available."""
-    rds = boto3.client("rds")
-    rds.create_db_instance(
-        DBInstanceIdentifier=NEW, Engine="postgres", DBInstanceClass="db.t4g.micro", BackupRetentionPeriod=0
-    )
-    while rds.describe_db_instances(DBInstanceIdentifier=NEW)["DBInstances"][0]["DBInstanceStatus"] != "available":
-        pass
+    world.create(NEW)
     return NEW
 
 

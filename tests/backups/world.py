@@ -32,6 +32,15 @@ def instances() -> list[str]:
     return [one["DBInstanceIdentifier"] for one in found]
 
 
+def create(name: str) -> None:
+    """An instance that no restore of ours made."""
+    boto3.client("rds").create_db_instance(
+        DBInstanceIdentifier=name, Engine="postgres", DBInstanceClass="db.t4g.micro", BackupRetentionPeriod=0
+    )
+    while described(name)["DBInstanceStatus"] != "available":
+        pass
+
+
 def unlike_the_defaults() -> None:
     """Let production have what no default has, so that a setting that is not carried over is seen."""
     rds = boto3.client("rds")

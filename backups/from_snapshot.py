@@ -1,0 +1,63 @@
+"""Restoring from a snapshot of Nova's database: which one, and whether it can be."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from backups.restoring import Restore, name_of
+from novaops.cloud import rds_restores, rds_snapshots
+from novaops.cloud.rds_snapshots import Snapshot
+from novaops.runbook.action import Context, Precheck
+
+IAM = ("rds:RestoreDBInstanceFromDBSnapshot", "rds:DescribeDBSnapshots")
+
+
+class FromSnapshot(Restore):
+    """What a restore from a snapshot and its rehearsal share."""
+
+    def source(self, ctx: Context) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The snapshot asked for, or the newest that is available; what a plan chose stays chosen."""
+        wanted = ctx.params.get("snapshot") or ctx.facts.get("source", {}).get("snapshot")
+        known = rds_snapshots.of_instance(ctx.environment, ctx.environment.database.target)
+        chosen = next((one for one in known if one.id == wanted or (not wanted and one.status == "available")), None)
+        return _told(chosen) if chosen else {"snapshot": wanted, "name": ""}, {}
+
+    def of_source(self, ctx: Context) -> Iterable[Precheck]:
+        """The snapshot is one of this database, and finished."""
+        found = ctx.facts["source"]
+        if not found["name"]:
+            of = ctx.environment.database.target
+            sentence = f"{found['snapshot'] or 'A snapshot that is available'} is not among those of {of}."
+            yield Precheck(state="failed", sentence=sentence)
+            return
+        yield Precheck.require(
+            found["status"] == "available",
+            f"{found['snapshot']} is available, of {found['created_at']}.",
+            f"{found['snapshot']} is {found['status']}: wait until it is available.",
+        )
+        version = (ctx.facts["production"] or {}).get("engine_version", found["engine_version"])
+        if found["engine_version"] != version:
+            sentence = f"It is of PostgreSQL {found['engine_version']}, production runs {version}."
+            yield Precheck(state="warning", sentence=sentence)
+        if not found["encrypted"]:
+            yield Precheck(state="warning", sentence="The snapshot is not encrypted, and neither will the instance be.")
+
+    def call(self, ctx: Context) -> tuple[Any, dict[str, Any]]:
+        """RestoreDBInstanceFromDBSnapshot."""
+        snapshot = ctx.facts["source"]["snapshot"]
+        return rds_restores.FROM_SNAPSHOT, {
+            "DBInstanceIdentifier": name_of(ctx),
+            "DBSnapshotIdentifier": snapshot,
+        }
+
+
+def _told(snapshot: Snapshot) -> dict[str, Any]:
+    created = f"{snapshot.created_at:%Y-%m-%d %H:%M:%S} UTC" if snapshot.created_at else ""
+    return {
+        "snapshot": snapshot.id,
+        "name": f"snapshot {snapshot.id}",
+        "at": snapshot.created_at.isoformat() if snapshot.created_at else None,
+        "status": snapshot.status,
+        "engine_version": snapshot.engine_version,
+        "encrypted": snapshot.encrypted,
+        "created_at": created,
+    }
