@@ -75,6 +75,17 @@ class IncidentStrip:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Owed:
+    """Something that people owe, as another app tells it: its state, until when, and where."""
+
+    state: str
+    word: str
+    text: str
+    at: datetime
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Overview:
     """Everything the overview shows. `rev` is what an open page polls with.
 
@@ -94,9 +105,11 @@ class Overview:
     rev: str
     notes: list[Note] = field(default_factory=list)
     notices: list[Alert] = field(default_factory=list)
+    owed: tuple[Owed, ...] = ()
 
 
 incident_strips: list[Callable[[Environment], IncidentStrip | None]] = []
+debts: list[Callable[[Environment], Iterable[Owed]]] = []
 
 
 def build(environment: Environment, user: User_ | None = None, now: datetime | None = None) -> Overview:
@@ -129,6 +142,7 @@ def build(environment: Environment, user: User_ | None = None, now: datetime | N
         rev=revision(environment, now),
         notices=[one for one in every if one.service not in SERVICE_KINDS],
         notes=[_note(one) for reading in readings.values() for one in reading.facts.get(NOTES, [])],
+        owed=tuple(one for tell in debts for one in tell(environment)) if user else (),
     )
 
 

@@ -12,11 +12,12 @@ class IncidentsConfig(AppConfig):
         """Connect the receivers; tell the overview and the palette what is open, and the engine of an open SEV1."""
         from dashboard import commands, overview
         from dashboard import marks as on_charts
-        from incidents import broken_glass, marks, receivers, strip
+        from incidents import broken_glass, marks, owed, receivers, strip
         from novaops.runbook import approvals
 
         approvals.open_sev1.append(broken_glass.open_sev1)
         overview.incident_strips.append(strip.of)
+        overview.debts.append(owed.debts)
         commands.open_things.append(strip.commands)
         commands.open_things.append(strip.alerts)
         on_charts.sources.append(marks.of)

@@ -1,13 +1,14 @@
 """Every decision about a post-mortem: generate, save against a version, generate again, export."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from incidents import drafts, reviews
+from incidents import doorbell, drafts, reviews
 from incidents.guard import Refused, locked
 from incidents.models import POSTMORTEM_WITHIN, Incident, Postmortem, PostmortemVersion
 from incidents.postmortem import export as files
@@ -91,7 +92,7 @@ def export(number: int, *, by: User) -> Postmortem:
     try:
         name = files.write(
             files.directory(settings.POSTMORTEM_ROOT, folder),
-            _names(incident, postmortem, folder),
+            file_names(incident, postmortem, folder),
             postmortem.text,
             ours=lambda name, text: _ours(incident, folder, name, text),
         )
@@ -99,6 +100,10 @@ def export(number: int, *, by: User) -> Postmortem:
         raise Refused(f"The file could not be written: {failure}") from failure
     postmortem.folder, postmortem.file_name = folder, name
     postmortem.exported_at, postmortem.exported_version = timezone.now(), postmortem.version
+    if place.postmortems.repository:
+        postmortem.commit_state, postmortem.commit_version = Postmortem.Commit.WAITING, postmortem.version
+        postmortem.commit_sentence = ""
+        transaction.on_commit(partial(doorbell.ring, postmortem.pk))
     postmortem.save()
     text = f"Post-mortem version {postmortem.version} exported to {postmortem.path}"
     append(incident, Kind.STEP, text, by=by, data={"postmortem": postmortem.version})
@@ -106,7 +111,7 @@ def export(number: int, *, by: User) -> Postmortem:
     return postmortem
 
 
-def _names(incident: Incident, postmortem: Postmortem, folder: str) -> Iterator[str]:
+def file_names(incident: Incident, postmortem: Postmortem, folder: str) -> Iterator[str]:
     """The name it has already, so that a changed title makes no second file; else new ones."""
     if postmortem.file_name and postmortem.folder == folder:
         yield postmortem.file_name
@@ -116,7 +121,12 @@ def _names(incident: Incident, postmortem: Postmortem, folder: str) -> Iterator[
 def _ours(incident: Incident, folder: str, name: str, text: str) -> bool:
     """Whether the file there is this incident's: it carries its uid, and no other post-mortem was exported to it."""
     others = Postmortem.objects.filter(folder=folder, file_name=name).exclude(incident=incident)
-    return f'\nuid: "{incident.uid}"\n' in text.partition("\n---\n")[0] and not others.exists()
+    return is_of(incident, text) and not others.exists()
+
+
+def is_of(incident: Incident, text: str) -> bool:
+    """Whether the front matter of a text names this incident."""
+    return f'\nuid: "{incident.uid}"\n' in text.partition("\n---\n")[0]
 
 
 def _replace(postmortem: Postmortem, text: str, by: User, *, generated: bool) -> None:

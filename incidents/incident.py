@@ -190,7 +190,8 @@ def set_follow_up_state(number: int, follow_up: int, state: str, *, by: User) ->
     """Finish, drop or open a follow-up again."""
     incident, _ = locked(number, by=by, verb=Verb.JOIN)
     known = state in FollowUp.State.values
-    if not known or not incident.follow_ups.filter(pk=follow_up).update(state=state):
+    closed_at = None if state == FollowUp.State.OPEN else timezone.now()
+    if not known or not incident.follow_ups.filter(pk=follow_up).update(state=state, closed_at=closed_at):
         raise Refused("That follow-up does not belong to this incident.")
     publish(incident)
     _record("incident.follow_up", incident, by, detail={"follow_up": follow_up, "state": state})

@@ -8,10 +8,12 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
-from django.utils import timezone
 
 from incidents.measures import Moments
 from incidents.papers import Draft as Draft
+from incidents.papers import FollowUp as FollowUp
+from incidents.papers import Postmortem as Postmortem
+from incidents.papers import PostmortemVersion as PostmortemVersion
 from incidents.papers import Review as Review
 from incidents.papers import Waiver as Waiver
 from incidents.rows import Drill as Drill
@@ -278,122 +280,3 @@ class Role(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.user}"
-
-
-class FollowUp(models.Model):
-    """A piece of work that came out of an incident."""
-
-    class Kind(models.TextChoices):
-        PREVENT = "prevent", "Prevent"
-        DETECT = "detect", "Detect earlier"
-        MITIGATE = "mitigate", "Mitigate faster"
-        PROCESS = "process", "Process"
-
-    class State(models.TextChoices):
-        OPEN = "open", "Open"
-        DONE = "done", "Done"
-        DROPPED = "dropped", "Dropped"
-
-    incident = models.ForeignKey(Incident, on_delete=models.PROTECT, related_name="follow_ups")
-    title = models.CharField(max_length=200)
-    kind = models.CharField(max_length=8, choices=Kind, default=Kind.PREVENT)
-    owner = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    due = models.DateField(null=True, blank=True)
-    state = models.CharField(max_length=7, choices=State, default=State.OPEN)
-    created_at = models.DateTimeField()
-    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    closed_at = models.DateTimeField(null=True)
-    # The due date that people were reminded of; another one is reminded of again.
-    reminded_of = models.DateField(null=True)
-
-    class Meta:
-        ordering = ["id"]
-        indexes = [models.Index(fields=["state", "due"], name="follow_up_due")]
-
-    def __str__(self) -> str:
-        return self.title
-
-
-class Postmortem(models.Model):
-    """The document of an incident. `version` grows with each saved text; an editor names the one it started from."""
-
-    class State(models.TextChoices):
-        DRAFT = "draft", "Draft"
-        REVIEW = "review", "In review"
-        PUBLISHED = "published", "Published"
-
-    class Commit(models.TextChoices):
-        NONE = "", "None"
-        WAITING = "waiting", "Waiting"
-        DONE = "done", "Committed"
-        FAILED = "failed", "Failed"
-
-    incident = models.OneToOneField(Incident, on_delete=models.PROTECT, related_name="postmortem")
-    text = models.TextField()
-    version = models.PositiveIntegerField(default=1)
-    state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
-    generated_at = models.DateTimeField()
-    due_at = models.DateTimeField()
-    # Relative to the environment's folder; once chosen it stays, whatever the title becomes.
-    file_name = models.CharField(max_length=120, blank=True)
-    folder = models.CharField(max_length=200, blank=True)
-    exported_at = models.DateTimeField(null=True)
-    exported_version = models.PositiveIntegerField(null=True)
-    published_at = models.DateTimeField(null=True)
-    published_version = models.PositiveIntegerField(null=True)
-    # Which kind of contributing factor mattered most, as people judged it (`postmortem.factors.Factor`).
-    factor = models.CharField(max_length=14, blank=True)
-    # The exported version as a commit, where a repository is configured; the sentence says why it failed.
-    commit_state = models.CharField(max_length=7, choices=Commit, default=Commit.NONE, blank=True)
-    commit_version = models.PositiveIntegerField(null=True)
-    commit_sha = models.CharField(max_length=64, blank=True)
-    commit_path = models.CharField(max_length=320, blank=True)
-    commit_sentence = models.TextField(blank=True)
-    # How many of the reminders that it is due were given.
-    reminded = models.PositiveSmallIntegerField(default=0)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["folder", "file_name"], condition=~Q(file_name=""), name="postmortem_file_once"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"Post-mortem of {self.incident}, version {self.version}"
-
-    @property
-    def path(self) -> str:
-        """Where it was exported to, relative to NOVAOPS_POSTMORTEM_ROOT; empty before."""
-        return f"{self.folder}/{self.file_name}" if self.file_name else ""
-
-    @property
-    def overdue(self) -> bool:
-        return self.state != self.State.PUBLISHED and self.due_at < timezone.now()
-
-    @property
-    def due_soon(self) -> bool:
-        """Whether it is due within a day and not published."""
-        return self.state != self.State.PUBLISHED and self.due_at < timezone.now() + timedelta(days=1)
-
-    @property
-    def newer_than_export(self) -> bool:
-        return self.exported_version != self.version
-
-
-class PostmortemVersion(models.Model):
-    """One saved text of a post-mortem, kept."""
-
-    postmortem = models.ForeignKey(Postmortem, on_delete=models.PROTECT, related_name="versions")
-    version = models.PositiveIntegerField()
-    text = models.TextField()
-    at = models.DateTimeField()
-    by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
-    generated = models.BooleanField(default=False)
-
-    class Meta:
-        ordering = ["-version"]
-        constraints = [models.UniqueConstraint(fields=["postmortem", "version"], name="postmortem_version_once")]
-
-    def __str__(self) -> str:
-        return f"Version {self.version}"

@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from incidents import owed
 from incidents.evidence import Missing
 from incidents.guard import Refused, locked
 from incidents.models import FollowUp, Incident, Postmortem, Review, Waiver
@@ -116,6 +117,7 @@ def publish(number: int, version: int, factor: str, *, by: User) -> Postmortem:
     postmortem.published_at = timezone.now()
     _move(postmortem, Postmortem.State.PUBLISHED)
     append(incident, Kind.STATE, f"Post-mortem version {version} published", by=by, starred=True)
+    owed.changed(incident.environment)
     _record("postmortem.published", incident, by, version=version, factor=factor)
     return postmortem
 
@@ -146,6 +148,7 @@ def waive(number: int, reason: str, *, by: User) -> Waiver:
     )
     if new:
         append(incident, Kind.STATE, f"Post-mortem waived: {waiver.reason}", by=by)
+        owed.changed(incident.environment)
         _record("postmortem.waived", incident, by, reason=waiver.reason)
     return waiver
 

@@ -1,8 +1,9 @@
 """Periodic work of incidents. Delivered twice or late it does nothing twice: rows say what is due."""
 
 from celery import shared_task
+from django.utils import timezone
 
-from incidents import reminders, search
+from incidents import commits, deadlines, reminders, search
 
 
 @shared_task(expires=10)
@@ -16,3 +17,19 @@ def fold_words() -> None:
 def remind_updates() -> None:
     """Remind of the updates that are due."""
     reminders.remind()
+
+
+@shared_task(expires=60)
+def keep_postmortems() -> None:
+    """Generate what is missing, remind of what is due, commit what waits."""
+    deadlines.generate()
+    deadlines.remind(timezone.now())
+    deadlines.remind_of_follow_ups(timezone.now())
+    for postmortem in commits.waiting():
+        commit_postmortem.delay(postmortem)
+
+
+@shared_task
+def commit_postmortem(postmortem: int) -> None:
+    """Make a commit that waits. Delivered twice it commits once."""
+    commits.carry_out(postmortem)

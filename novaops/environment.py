@@ -170,9 +170,13 @@ class Contacts(Declared):
 
 
 class Postmortems(Declared):
-    """Where post-mortems are exported, relative to NOVAOPS_POSTMORTEM_ROOT."""
+    """Where post-mortems are exported, relative to NOVAOPS_POSTMORTEM_ROOT; and the repository that gets them, too."""
 
     folder: Annotated[str, StringConstraints(pattern=r"^[\w][\w./-]*$")] = "docs/ops/post-mortems"
+    repository: Annotated[str, StringConstraints(pattern=r"^(/|https://|ssh://|file://|\w+@[\w.-]+:)\S*$")] | None = (
+        None
+    )
+    branch: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w/-]{0,99}$")] = "post-mortems"
 
     @model_validator(mode="after")
     def _stays_inside(self) -> "Postmortems":

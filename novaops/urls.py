@@ -17,6 +17,7 @@ urlpatterns = [
     path("", include("dashboard.urls")),
     path("incidents/", include("incidents.urls")),
     path("backups/", include("backups.urls")),
+    path("", include("incidents.learning_urls")),
     *([path("sandbox/", include("novaops.sandbox.urls"))] if apps.is_installed("novaops.sandbox") else []),
 ]
 handler500 = "dashboard.health.server_error"

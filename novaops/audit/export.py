@@ -22,11 +22,16 @@ class _Echo:
 
 
 def as_csv(entries: Iterable[Entry]) -> Iterator[str]:
-    """RFC 4180 lines, the header first; a cell that a spreadsheet would compute begins with an apostrophe."""
+    """The chain as RFC 4180 lines, the header first."""
+    return csv_lines(COLUMNS, (_values(entry) for entry in entries))
+
+
+def csv_lines(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    """RFC 4180 lines of any table; a cell that a spreadsheet would compute begins with an apostrophe."""
     writer = csv.writer(_Echo())
-    yield str(writer.writerow(COLUMNS))
-    for entry in entries:
-        yield str(writer.writerow(_harmless(value) for value in _values(entry)))
+    yield str(writer.writerow(columns))
+    for row in rows:
+        yield str(writer.writerow(_harmless(value) for value in row))
 
 
 def as_json_lines(entries: Iterable[Entry]) -> Iterator[str]:
@@ -39,6 +44,6 @@ def _values(entry: Entry) -> list[str | int | None]:
     return [entry.at.isoformat() if name == "at" else getattr(entry, name) for name in COLUMNS]
 
 
-def _harmless(value: str | int | None) -> str:
+def _harmless(value: object) -> str:
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(FORMULA) or text.lstrip(" ").startswith(FORMULA) else text
