@@ -8,10 +8,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from incidents import facts as loader
-from incidents import telling
+from incidents import owed, telling
 from incidents.evidence import Facts, evidence, missing
 from incidents.guard import Refused, locked
-from incidents.models import ChecklistItem, ChecklistStep, Incident
+from incidents.models import ChecklistItem, ChecklistStep, Incident, Waiver
 from incidents.steps import STEP, StepKey
 from incidents.timeline import Kind, append, publish
 from novaops.access.policy import Verb, can
@@ -75,6 +75,9 @@ def skip(number: int, key: str, reason: str, *, by: User) -> Incident:
     if key == StepKey.POSTMORTEM:
         incident.state = Incident.State.CLOSED
         incident.save(update_fields=["state"])
+        waived = {"reason": step.override_reason, "by": by, "at": step.done_at}
+        Waiver.objects.update_or_create(incident=incident, defaults=waived)
+        owed.changed(incident.environment)
     text = f"{step.title} skipped: {step.override_reason}"
     append(incident, Kind.STEP, text, by=by, data={"step": key, "state": State.SKIPPED})
     _record("incident.step", incident, by, reason=step.override_reason, detail={"step": key, "state": State.SKIPPED})
@@ -97,6 +100,7 @@ def reopen_step(number: int, key: str, reason: str, *, by: User) -> Incident:
         incident.mitigated_at = None
     if key == StepKey.POSTMORTEM and incident.state == Incident.State.CLOSED:
         incident.state = Incident.State.RESOLVED
+        Waiver.objects.filter(incident=incident).delete()
     incident.save(update_fields=["mitigated_at", "state"])
     append(incident, Kind.STEP, f"{step.title} reopened: {said}", by=by, data={"step": key, "state": State.OPEN})
     _record("incident.step", incident, by, reason=said, detail={"step": key, "state": State.OPEN})
@@ -132,6 +136,7 @@ def reopen(number: int, reason: str, *, by: User) -> Incident:
         raise Refused(f"{other.name} is open for the same cause: work there.")
     incident.state, incident.resolved_at = Incident.State.OPEN, None
     incident.save(update_fields=["state", "resolved_at"])
+    Waiver.objects.filter(incident=incident).delete()
     incident.steps.filter(key__in=[StepKey.RESOLVE, StepKey.POSTMORTEM]).update(
         state=State.OPEN, done_at=None, done_by=None, evidence=[], override_reason=""
     )

@@ -44,7 +44,7 @@ def _commit(postmortem: Postmortem, place: Postmortems) -> git.Commit:
     if place.repository is None:
         raise Refused("No repository is configured any more.")
     incident = postmortem.incident
-    text = postmortem.versions.get(version=postmortem.commit_version).text
+    text = postmortem.versions.get(version=postmortem.commit_version or 0).text
     file = git.File(
         folder=place.folder,
         names=file_names(incident, postmortem, place.folder),

@@ -72,7 +72,7 @@ def save(number: int, text: str, version: int, *, by: User) -> Postmortem:
 
 
 @transaction.atomic
-def regenerate(number: int, *, by: User, base_url: str) -> tuple[Postmortem, list[str]]:
+def regenerate(number: int, *, by: User | None, base_url: str) -> tuple[Postmortem, list[str]]:
     """Write the generated parts again from today's facts; names the parts that people edited, which stayed."""
     incident, _ = locked(number, by=by, verb=Verb.JOIN)
     postmortem = Postmortem.objects.get(incident=incident)
@@ -129,7 +129,7 @@ def is_of(incident: Incident, text: str) -> bool:
     return f'\nuid: "{incident.uid}"\n' in text.partition("\n---\n")[0]
 
 
-def _replace(postmortem: Postmortem, text: str, by: User, *, generated: bool) -> None:
+def _replace(postmortem: Postmortem, text: str, by: User | None, *, generated: bool) -> None:
     postmortem.text = text
     postmortem.version += 1
     reviews.withdraw(postmortem)

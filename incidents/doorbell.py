@@ -17,6 +17,6 @@ def ring(postmortem: int) -> None:
     if live.silent():
         return
     try:
-        commit_postmortem.apply_async(args=[postmortem])
+        commit_postmortem.apply_async(args=(postmortem,))
     except (KombuError, CeleryError, OSError) as failure:
         logger.warning("The broker did not take the commit of %s: %s", postmortem, type(failure).__name__)

@@ -62,6 +62,8 @@ class Facts:
     open_before: tuple[str, ...] = ()
     resolved_at: datetime | None = None
     exported: Evidence | None = None
+    published: Evidence | None = None
+    loose_follow_ups: tuple[str, ...] = ()
 
 
 def evidence(step: StepKey, facts: Facts) -> list[Evidence]:
@@ -180,15 +182,22 @@ def _unhealthy(service: ServiceHealth, facts: Facts) -> list[Missing]:
 
 
 def _postmortem(facts: Facts) -> list[Evidence]:
-    return [facts.exported] if facts.exported else []
+    return [piece for piece in (facts.published, facts.exported) if piece]
 
 
 def _postmortem_missing(facts: Facts) -> list[Missing]:
     found = []
     if facts.resolved_at is None:
         found.append(Missing(sentence="The incident is not resolved.", mend="Resolve it first."))
+    if not facts.published:
+        mend = "Have a second person review it, then publish it."
+        found.append(Missing(sentence="The post-mortem is not published.", mend=mend))
     if not facts.exported:
         found.append(Missing(sentence="The post-mortem is not exported.", mend="Finish it, then export it."))
+    found += [
+        Missing(sentence=f"The follow-up “{title}” has no owner or no date.", mend="Give it both under Follow-ups.")
+        for title in facts.loose_follow_ups
+    ]
     return found
 
 

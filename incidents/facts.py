@@ -10,7 +10,7 @@ from dashboard import overview
 from dashboard.models import Alert
 from incidents import health
 from incidents.evidence import Evidence, Facts
-from incidents.models import PROOF, ChecklistStep, Incident, Link, Postmortem, TimelineEntry
+from incidents.models import PROOF, ChecklistStep, FollowUp, Incident, Link, Postmortem, TimelineEntry
 from incidents.steps import StepKey
 from novaops.environment import Environment
 from novaops.runbook.models import Run
@@ -44,6 +44,8 @@ def load(incident: Incident, environment: Environment, shown: overview.Overview 
         open_before=_open_before(incident),
         resolved_at=incident.resolved_at,
         exported=_exported(incident),
+        published=_published(incident),
+        loose_follow_ups=_loose(incident) if not incident.is_open else (),
     )
 
 
@@ -111,6 +113,19 @@ def _open_before(incident: Incident) -> tuple[str, ...]:
     return tuple(
         step.title for step in incident.steps.all() if step.key in before and step.state == ChecklistStep.State.OPEN
     )
+
+
+def _published(incident: Incident) -> Evidence | None:
+    document: Postmortem | None = getattr(incident, "postmortem", None)
+    if not document or not document.published_at:
+        return None
+    return Evidence(kind="review", at=document.published_at, text=f"Version {document.published_version} published")
+
+
+def _loose(incident: Incident) -> tuple[str, ...]:
+    """Open follow-ups that nobody owns, or that have no date."""
+    lacking = incident.follow_ups.filter(Q(owner=None) | Q(due=None), state=FollowUp.State.OPEN)
+    return tuple(lacking.values_list("title", flat=True))
 
 
 def _exported(incident: Incident) -> Evidence | None:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from incidents import documents, reviews
+from incidents import checklist, documents, reviews
 from incidents.guard import Refused
 from incidents.models import Incident, Postmortem, Review, Waiver
 from incidents.pages import incident_of
@@ -17,6 +17,7 @@ from incidents.postmortem import filled
 from incidents.postmortem.factors import WORDS
 from incidents.postmortem.render import render as as_html
 from incidents.postmortem.slug import names
+from incidents.steps import StepKey
 from novaops import environment as environments
 from novaops.access.decorators import requires, user_of
 from novaops.access.policy import Verb, can
@@ -85,9 +86,9 @@ def publish(request: HttpRequest, number: int) -> HttpResponse:
 @requires(Verb.COMMAND)
 @shows_refusal
 def waive(request: HttpRequest, number: int) -> HttpResponse:
-    """Decide that a slight incident needs no post-mortem."""
+    """Decide that a slight incident needs no post-mortem: its step is skipped with that reason."""
     incident_of(number)
-    reviews.waive(number, request.POST.get("reason", ""), by=user_of(request))
+    checklist.skip(number, StepKey.POSTMORTEM, request.POST.get("reason", ""), by=user_of(request))
     return redirect("incidents:postmortem", number)
 
 

@@ -1,4 +1,4 @@
-"""From a draft to a published post-mortem: a review by a second person, publishing, or a waiver with its reason."""
+"""From a draft to a published post-mortem: what it lacks, a review by a second person, publishing."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from django.utils import timezone
 from incidents import owed
 from incidents.evidence import Missing
 from incidents.guard import Refused, locked
-from incidents.models import FollowUp, Incident, Postmortem, Review, Waiver
+from incidents.models import FollowUp, Incident, Postmortem, Review
 from incidents.postmortem.factors import Factor
 from incidents.postmortem.lint import Finding, Known, lint
 from incidents.postmortem.story import FollowUpFact
@@ -131,26 +131,6 @@ def _unpublishable(incident: Incident, postmortem: Postmortem) -> Iterable[Missi
         )
     for each in loose(incident.follow_ups.all()):
         yield Missing(sentence=f"“{each.title}” has no owner or no date.", mend="Give it both under Follow-ups.")
-
-
-@transaction.atomic
-def waive(number: int, reason: str, *, by: User) -> Waiver:
-    """Decide that an incident of little severity needs no post-mortem."""
-    incident, _ = locked(number, by=by, verb=Verb.COMMAND)
-    if incident.grade.owes_postmortem:
-        raise Refused(f"{incident.severity} owes a post-mortem: it cannot be waived.")
-    if incident.is_open:
-        raise Refused("The incident is still open: resolve it first.")
-    if len(reason.strip()) < SHORTEST_REASON:
-        raise Refused(f"Give the reason in at least {SHORTEST_REASON} characters.")
-    waiver, new = Waiver.objects.get_or_create(
-        incident=incident, defaults={"reason": reason.strip(), "by": by, "at": timezone.now()}
-    )
-    if new:
-        append(incident, Kind.STATE, f"Post-mortem waived: {waiver.reason}", by=by)
-        owed.changed(incident.environment)
-        _record("postmortem.waived", incident, by, reason=waiver.reason)
-    return waiver
 
 
 def _document(number: int, by: User, verb: Verb) -> tuple[Incident, Postmortem]:

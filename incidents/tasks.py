@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from incidents import commits, deadlines, reminders, search
+from incidents import commits, deadlines, excerpts, reminders, search
 
 
 @shared_task(expires=10)
@@ -21,7 +21,8 @@ def remind_updates() -> None:
 
 @shared_task(expires=60)
 def keep_postmortems() -> None:
-    """Generate what is missing, remind of what is due, commit what waits."""
+    """Attach logs, generate what is missing, remind of what is due, commit what waits."""
+    excerpts.attach(timezone.now())
     deadlines.generate()
     deadlines.remind(timezone.now())
     deadlines.remind_of_follow_ups(timezone.now())

@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 
 from dashboard.models import Alert, Sample, Series
 from dashboard.partitions import SAMPLES, ensure
-from incidents import checklist, documents
+from incidents import checklist, documents, reviews
 from incidents import incident as decide
 from incidents.guard import Refused
 from incidents.models import FollowUp, Incident, Postmortem
@@ -216,13 +216,32 @@ def test_it_exports_the_current_version_and_tells_so(resolved: Incident, command
     assert not exported.newer_than_export
     entry = Entry.objects.order_by("-seq")[0]
     assert (entry.verb, entry.detail["path"]) == ("postmortem.exported", path)
-    assert checklist.complete(resolved.number, "postmortem", by=commander).state == "closed"
 
 
-def test_the_last_step_waits_for_the_export(resolved: Incident, commander: User) -> None:
+def test_the_last_step_waits_for_publishing_and_export(resolved: Incident, commander: User) -> None:
     with pytest.raises(Refused) as refusal:
         checklist.complete(resolved.number, "postmortem", by=commander)
-    assert [reason.sentence for reason in refusal.value.reasons] == ["The post-mortem is not exported."]
+    assert [reason.sentence for reason in refusal.value.reasons] == [
+        "The post-mortem is not published.",
+        "The post-mortem is not exported.",
+    ]
+
+
+def test_the_last_step_closes_on_a_published_and_exported_document(
+    resolved: Incident, commander: User, responder: User, root: Path
+) -> None:
+    number = resolved.number
+    version = documents.ensure(number, by=commander, base_url=BASE).version
+    reviews.ask(number, version, by=commander, anyway=True)
+    reviews.decide(number, "", approve=True, by=responder)
+    reviews.publish(number, version, "limit", by=commander)
+    documents.export(number, by=commander)
+    decide.add_follow_up(number, FollowUp(title="Alone", kind="detect"), by=commander)
+    with pytest.raises(Refused) as refusal:
+        checklist.complete(number, "postmortem", by=commander)
+    assert [reason.sentence for reason in refusal.value.reasons] == ["The follow-up “Alone” has no owner or no date."]
+    FollowUp.objects.update(owner=commander, due=timezone.now().date())
+    assert checklist.complete(number, "postmortem", by=commander).state == "closed"
 
 
 def test_it_rewrites_its_own_file_also_under_a_new_title(resolved: Incident, commander: User, root: Path) -> None:

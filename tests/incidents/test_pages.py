@@ -212,6 +212,7 @@ def test_the_whole_path_by_forms_ends_in_a_file(
     clear: Callable[..., None],
     client_of: SignIn,
     commander: User,
+    responder: User,
     root: Path,
 ) -> None:
     number = declare(commander).number
@@ -227,6 +228,10 @@ def test_the_whole_path_by_forms_ends_in_a_file(
     clear(Alert.objects.get(), at=timezone.now() - timedelta(minutes=2))
     assert client.post(url("complete", number, "resolve"))["Location"] == url("postmortem", number)
     assert "High CPU on the API" in text(client.get(url("postmortem", number)))
+    shown = {"version": 1, "anyway": "on", "factor": "limit"}
+    client.post(url("postmortem_review", number), shown)
+    client_of(responder).post(url("postmortem_decide", number), {"verdict": "approve"})
+    client.post(url("postmortem_publish", number), shown)
     client.post(url("postmortem_export", number))
     client.post(url("complete", number, "postmortem"))
     assert Incident.objects.get().state == "closed"

@@ -12,7 +12,7 @@ from django.utils import timezone
 from incidents import checklist, documents, drafts, reviews
 from incidents import incident as decide
 from incidents.guard import Refused
-from incidents.models import Draft, FollowUp, Incident, Postmortem, Review
+from incidents.models import Draft, FollowUp, Incident, Postmortem, Review, Waiver
 from novaops.audit.models import Entry
 
 BASE = "https://ops.example"
@@ -121,16 +121,23 @@ def test_a_viewer_reviews_nothing(written: Postmortem, commander: User, viewer: 
 def test_a_severe_incident_owes_its_post_mortem(written: Postmortem, commander: User, severity: str) -> None:
     Incident.objects.update(severity=severity)
     with pytest.raises(Refused, match="owes a post-mortem"):
-        reviews.waive(number(written), "It was nothing at all", by=commander)
+        checklist.skip(number(written), "postmortem", "It was nothing at all", by=commander)
 
 
 def test_a_slight_one_is_waived_with_a_reason(written: Postmortem, commander: User, responder: User) -> None:
     Incident.objects.update(severity="SEV3")
     with pytest.raises(Refused, match="at least 10 characters"):
-        reviews.waive(number(written), "meh", by=commander)
+        checklist.skip(number(written), "postmortem", "meh", by=commander)
     with pytest.raises(PermissionDenied):
-        reviews.waive(number(written), "It was nothing at all", by=responder)
-    assert reviews.waive(number(written), "It was nothing at all", by=commander).by == commander
+        checklist.skip(number(written), "postmortem", "It was nothing at all", by=responder)
+    incident = checklist.skip(number(written), "postmortem", "It was nothing at all", by=commander)
+    assert (incident.state, incident.waiver.reason, incident.waiver.by) == (
+        "closed",
+        "It was nothing at all",
+        commander,
+    )
+    checklist.reopen_step(number(written), "postmortem", "Let us write it after all", by=commander)
+    assert not Waiver.objects.exists()
 
 
 def test_what_was_typed_is_kept_for_its_author_until_it_is_saved(
