@@ -17,7 +17,10 @@ ENTITY = re.compile(r"[&<>|]")
 BLOCK_START = re.compile(r"^([#+=-])")
 LIST_START = re.compile(r"^(\d{1,9})([.)])")
 # GFM turns bare addresses into links; an entity in the middle keeps them text.
-BARE_LINK = ((re.compile(r"://"), "&#58;//"), (re.compile(r"(?i)\b(www)\."), r"\1&#46;"))
+BARE_LINK = ((re.compile(r"://"), "&#58;//"), (re.compile(r"(?i)(www)\."), r"\1&#46;"))
+# GitHub looks for mail addresses in the text after entities are read: only another node in between keeps them text.
+MAIL = re.compile(r"(?<=[\w.+-])@(?=\w)")
+STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 SAFE_IN_URL = "/:?&=#%+,;@~-._!"
 
 
@@ -33,6 +36,7 @@ def inline(text: str) -> str:
     text = ENTITY.sub(lambda match: ENTITIES[match[0]], text)
     for pattern, replacement in BARE_LINK:
         text = pattern.sub(replacement, text)
+    text = MAIL.sub("@<!-- -->", text)
     return LIST_START.sub(r"\1\\\2", BLOCK_START.sub(r"\\\1", text))
 
 
@@ -41,6 +45,7 @@ def link(text: str, url: str) -> str:
     label = inline(text)
     if not url or urlsplit(url).scheme not in ("http", "https", "") or url.startswith(("//", "\\")):
         return label
+    url = STRAY_PERCENT.sub("%25", url)
     return f"[{label}]({quote(url, safe=SAFE_IN_URL).replace('&', '&amp;')})"
 
 

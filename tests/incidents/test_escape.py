@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from incidents.postmortem.escape import clean, fence, inline, link, table, yaml_string
 
@@ -31,6 +32,7 @@ HOSTILE = [
     "\u202egnp.exe",
     "a\x00b\x1bc",
     "[^1] [x]: http://evil.example",
+    "root@evil.example _www.evil.example",
 ]
 anything = st.one_of(st.text(max_size=80), st.text(alphabet=string.punctuation + " \n\tax1", max_size=40))
 gfm = MarkdownIt("gfm-like", {"linkify": False, "html": True})
@@ -41,8 +43,14 @@ def words_of(source: str) -> str:
     tokens = gfm.parse(source)
     assert [token.type for token in tokens] in ([], ["paragraph_open", "inline", "paragraph_close"]), tokens
     children = tokens[1].children or [] if tokens else []
-    assert {child.type for child in children} <= {"text", "text_special"}
-    return "".join(child.content for child in children)
+    return read(children)
+
+
+def read(children: list[Token]) -> str:
+    """The words among inline nodes, which are nothing but words and the comment that keeps addresses apart."""
+    words = [child for child in children if (child.type, child.content) != ("html_inline", "<!-- -->")]
+    assert {child.type for child in words} <= {"text", "text_special"}
+    return "".join(child.content for child in words)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -62,7 +70,7 @@ def test_any_texts_make_one_valid_row_each(cells: list[tuple[str, str]]) -> None
     assert tokens[0].type == "table_open"
     assert tokens[-1].type == "table_close"
     inlines = [token for token in tokens if token.type == "inline"]
-    shown = ["".join(child.content for child in token.children or []) for token in inlines]
+    shown = [read(token.children or []) for token in inlines]
     assert shown == ["A", "B", *(clean(text) for pair in cells for text in pair)]
 
 
