@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 import novaops
+from backups.restore_models import Restore
 from dashboard.models import Alert
 from incidents.checklist import spent
 from incidents.guard import where
@@ -24,6 +25,7 @@ from incidents.postmortem.story import (
     FollowUpFact,
     Held,
     Line,
+    RestoreFact,
     RunFact,
     StepFact,
     Story,
@@ -83,6 +85,7 @@ def gather(incident: Incident, *, base_url: str) -> Story:
         signs=tuple(curves.signs(incident, seen, alerts)),
         charts=tuple(curves.charts(incident, seen, alerts, runs)),
         effects=tuple(curves.effects(seen, runs, alerts, now)),
+        restores=_restores(incident, runs),
         excerpts=_excerpts(incident),
         follow_ups=tuple(_follow_up(each) for each in incident.follow_ups.select_related("owner")),
         audit=_audit(incident),
@@ -122,6 +125,23 @@ def _roles(incident: Incident) -> tuple[Held, ...]:
     held = incident.roles.select_related("user")
     return tuple(
         Held(role=one.get_name_display(), who=one.user.get_username(), since=one.since, until=one.until) for one in held
+    )
+
+
+def _restores(incident: Incident, runs: list[Run]) -> tuple[RestoreFact, ...]:
+    """The restores of the database that belong to the incident, by its number or by their runs."""
+    found = Restore.objects.filter(Q(incident=incident.number) | Q(run__in=runs)).order_by("pk")
+    return tuple(
+        RestoreFact(
+            source=one.source,
+            instance=one.instance,
+            state=one.get_state_display(),
+            rto_s=one.rto_s,
+            rpo_s=one.rpo_s,
+            loss=one.loss,
+            url=one.get_absolute_url(),
+        )
+        for one in found
     )
 
 

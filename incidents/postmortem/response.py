@@ -129,7 +129,26 @@ def recovery(story: Story) -> str:
     rows = [_effect(effect) for effect in story.effects]
     head = ["Action ended (UTC)", "Action", "Series", "Five minutes before", "Five minutes after"]
     changed = f"\n\nWhat the watched series did around each action:\n\n{table(head, rows)}" if rows else ""
-    return "\n".join(lines) + changed
+    return "\n".join(lines) + changed + _restores(story)
+
+
+def _restores(story: Story) -> str:
+    """How long each restore took and what it lost; what is not proven is said so."""
+    rows = [
+        [
+            link(one.source, f"{story.base_url}{one.url}"),
+            inline(one.instance),
+            inline(one.state),
+            duration(one.rto_s) if one.rto_s is not None else "not proven",
+            duration(one.rpo_s) if one.rpo_s is not None else "not proven",
+            inline(one.loss),
+        ]
+        for one in story.restores
+    ]
+    if not rows:
+        return ""
+    head = ["Restored from", "Into", "State", "Time to recover (RTO)", "Recovery point (RPO)", "What is lost"]
+    return f"\n\nRestores of the database:\n\n{table(head, rows)}"
 
 
 def _effect(effect: Effect) -> list[str]:

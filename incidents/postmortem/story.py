@@ -177,6 +177,19 @@ class Effect:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RestoreFact:
+    """One restore of the database: how long it took and what of production is not in it, None where not proven."""
+
+    source: str
+    instance: str
+    state: str
+    rto_s: float | None
+    rpo_s: float | None
+    loss: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Excerpt:
     """Log lines that were attached to the incident."""
 
@@ -243,6 +256,7 @@ class Story:
     signs: tuple[Sign, ...]
     charts: tuple[Chart, ...]
     effects: tuple[Effect, ...]
+    restores: tuple[RestoreFact, ...]
     excerpts: tuple[Excerpt, ...]
     follow_ups: tuple[FollowUpFact, ...]
     audit: AuditRange

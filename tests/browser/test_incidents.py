@@ -46,10 +46,13 @@ def test_every_page_of_a_post_mortem_is_accessible(
 ) -> None:
     number = checklist.complete(worked.number, "resolve", by=commander).number
     page = open_page(look, user=commander)
-    for name in ("postmortem", "postmortem_edit", "postmortem_print", "room"):
-        page.goto(reverse(f"incidents:{name}", args=[number]))
-        assert (name, axe(page)) == (name, [])
-        assert (name, too_wide(page)) == (name, False)
+    decide.add_follow_up(number, FollowUp(title="Scale earlier", kind="prevent"), by=commander)
+    names = ("postmortem", "postmortem_edit", "postmortem_versions", "postmortem_print", "room")
+    paths = [reverse(f"incidents:{name}", args=[number]) for name in names]
+    for path in (*paths, *(reverse(f"learning:{name}") for name in ("library", "follow_ups", "lessons"))):
+        page.goto(path)
+        assert (path, axe(page)) == (path, [])
+        assert (path, too_wide(page)) == (path, False)
 
 
 def test_a_poll_brings_news_and_leaves_what_is_being_typed(

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from backups.restore_models import Restore
 from dashboard.models import Alert, Sample, Series
 from dashboard.partitions import SAMPLES, ensure
 from incidents import checklist, documents, reviews
@@ -26,6 +27,7 @@ from incidents.postmortem.render import render
 from novaops.audit import chain
 from novaops.audit.models import Entry
 from novaops.environment import Environment
+from novaops.runbook.models import Run
 
 BASE = "https://ops.example"
 Declare = Callable[..., Incident]
@@ -98,6 +100,26 @@ def test_every_figure_is_recomputed_from_the_recorded_samples(resolved: Incident
     impact = next(part.raw for part in parse(text) if part.key == "impact")
     assert "99 %" not in impact
     assert "| API server: Requests failed | **42** |" in impact
+
+
+def test_a_restore_tells_how_long_it_took_and_what_is_lost(
+    declare: Declare, make_run: Callable[..., Run], commander: User
+) -> None:
+    incident = declare(commander)
+    Restore.objects.create(
+        run=make_run(commander),
+        environment=incident.environment,
+        incident=incident.number,
+        kind="snapshot",
+        source="nova-db-1 | x",
+        instance="nova-db-restored",
+        state="proven",
+        asked_at=timezone.now(),
+        rto_s=754,
+    )
+    assert "| nova-db-restored | Proven | 12 min 34 s | not proven | what is lost is not known |" in document_of(
+        incident
+    )
 
 
 def test_an_override_stands_out(declare: Declare, commander: User) -> None:

@@ -43,7 +43,7 @@ def test_without_facts_no_step_closes_and_every_reason_has_its_mend(step: StepKe
         (StepKey.MITIGATE, replace(NOTHING, succeeded_runs=(PROOF,))),
         (StepKey.MITIGATE, replace(NOTHING, no_action=(PROOF,))),
         (StepKey.RESOLVE, replace(NOTHING, health=(API,), verify_for_s=60)),
-        (StepKey.POSTMORTEM, replace(NOTHING, resolved_at=NOW, exported=PROOF)),
+        (StepKey.POSTMORTEM, replace(NOTHING, resolved_at=NOW, published=PROOF, exported=PROOF)),
     ],
 )
 def test_a_step_closes_on_its_proof(step: StepKey, facts: Facts) -> None:

@@ -47,10 +47,9 @@ def test_the_lines_are_attached_once_and_stay_in_their_place(
 
 
 def test_what_cloudwatch_does_not_tell_is_asked_again(aws: Nova, resolved: Incident) -> None:
-    aws.faults([{"service": "logs", "operation": "FilterLogEvents", "kind": "throttle"}])
+    aws.faults([{"service": "logs", "operation": "FilterLogEvents", "kind": "denied", "times": 1}])
     excerpts.attach(timezone.now())
     assert not TimelineEntry.objects.filter(dedup_key__startswith="excerpt:").exists()
-    aws.faults([])
     excerpts.attach(timezone.now())
     assert TimelineEntry.objects.filter(dedup_key__startswith="excerpt:").count() == 1
 
