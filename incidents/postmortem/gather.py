@@ -139,9 +139,9 @@ def _restores(incident: Incident, runs: list[Run]) -> tuple[RestoreFact, ...]:
             rto_s=one.rto_s,
             rpo_s=one.rpo_s,
             loss=one.loss,
-            url=one.get_absolute_url(),
+            url=one.run.get_absolute_url(),
         )
-        for one in found
+        for one in found.select_related("run")
     )
 
 
