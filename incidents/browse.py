@@ -41,7 +41,8 @@ def page(found: QuerySet[Incident], before: int | None, limit: int = INCIDENTS_A
     """The incidents numbered below `before`, or the newest."""
     if before is not None:
         found = found.filter(number__lt=before)
-    rows = list(found.select_related("commander").prefetch_related("steps").order_by("-number")[: limit + 1])
+    found = found.select_related("commander", "postmortem", "waiver").defer("postmortem__text")
+    rows = list(found.prefetch_related("steps").order_by("-number")[: limit + 1])
     more = len(rows) > limit
     rows = rows[:limit]
     return Page(incidents=rows, older=rows[-1].number if more else None)

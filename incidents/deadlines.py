@@ -18,6 +18,7 @@ from novaops.outbox.posting import NotConfigured, SlackText, post
 
 logger = logging.getLogger(__name__)
 AT_A_TIME = 20
+SETTLED_AFTER = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,17 @@ def generate() -> None:
             documents.ensure(number, by=None, base_url=base_url())
         except Refused as refusal:
             logger.warning("INC-%s has no post-mortem yet: %s", number, refusal.sentence)
+
+
+def settle(now: datetime) -> None:
+    """Write an untouched document again once the last values of its time are in: CloudWatch tells them minutes late."""
+    over = documents.untouched().filter(incident__resolved_at__lt=now - SETTLED_AFTER)
+    early = over.filter(generated_at__lt=F("incident__resolved_at") + SETTLED_AFTER)
+    for number in early.order_by("pk").values_list("incident__number", flat=True)[:AT_A_TIME]:
+        try:
+            documents.regenerate(number, by=None, base_url=base_url())
+        except Refused as refusal:
+            logger.warning("INC-%s was not written again: %s", number, refusal.sentence)
 
 
 def remind(now: datetime) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from incidents import doorbell, drafts, reviews
@@ -81,6 +82,12 @@ def regenerate(number: int, *, by: User | None, base_url: str) -> tuple[Postmort
     _replace(postmortem, text, by, generated=True)
     _record("postmortem.generated", postmortem, by, kept=kept)
     return postmortem, kept
+
+
+def untouched() -> QuerySet[Postmortem]:
+    """The documents that nobody has written in yet."""
+    fresh = Postmortem.objects.filter(state=Postmortem.State.DRAFT, drafts=None)
+    return fresh.exclude(versions__generated=False)
 
 
 @transaction.atomic

@@ -9,7 +9,7 @@ from django.db import transaction
 from incidents import documents
 from incidents.deadlines import base_url
 from incidents.guard import Refused, where
-from incidents.models import Incident, Postmortem
+from incidents.models import Incident
 from incidents.timeline import Kind, append
 from novaops.cloud import logs
 from novaops.cloud.errors import OutsideError
@@ -70,7 +70,6 @@ def _attached(incident: Incident, place: Environment, group: str) -> bool:
 
 
 def _write_again(incident: Incident) -> None:
-    """Only what nobody has touched: the first version."""
-    fresh = Postmortem.objects.filter(incident=incident, version=1, state=Postmortem.State.DRAFT, drafts=None)
-    if fresh.exists():
+    """Only what nobody has touched."""
+    if documents.untouched().filter(incident=incident).exists():
         documents.regenerate(incident.number, by=None, base_url=base_url())

@@ -24,6 +24,7 @@ def keep_postmortems() -> None:
     """Attach logs, generate what is missing, remind of what is due, commit what waits."""
     excerpts.attach(timezone.now())
     deadlines.generate()
+    deadlines.settle(timezone.now())
     deadlines.remind(timezone.now())
     deadlines.remind_of_follow_ups(timezone.now())
     for postmortem in commits.waiting():

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
+from incidents.postmortem.filled import fields, share
 from novaops.audit import chain
 from tests.browser.looks import LOOKS, Look
 from tests.browser.watch import axe, too_wide
@@ -121,5 +122,6 @@ def test_from_alert_to_post_mortem(
     text = document.read_text()
     assert f"{confirm}" in text
     assert "High CPU fired" in text
+    assert share(text) >= 0.8, [field.name for field in fields(text) if not field.filled]
     document.unlink()
     assert chain.verify().broken_seq is None

@@ -44,6 +44,22 @@ def test_a_resolved_incident_gets_its_document_by_itself_once(resolved: Incident
     assert Entry.objects.filter(verb="postmortem.generated", actor="system").count() == 1
 
 
+def test_an_untouched_document_is_written_again_once_the_last_values_are_in(document: Postmortem) -> None:
+    deadlines.settle(timezone.now())
+    assert Postmortem.objects.get().version == 1
+    Incident.objects.update(resolved_at=NOW - timedelta(minutes=20))
+    Postmortem.objects.update(generated_at=NOW - timedelta(minutes=20))
+    for _ in range(2):
+        deadlines.settle(timezone.now())
+    assert Postmortem.objects.get().version == 2
+
+
+def test_a_document_with_words_of_people_is_not_written_again(document: Postmortem, commander: User) -> None:
+    documents.save(document.incident.number, "My words.", document.version, by=commander)
+    deadlines.settle(NOW + timedelta(hours=3))
+    assert Postmortem.objects.get().text == "My words."
+
+
 def test_an_open_incident_gets_none(worked: Incident) -> None:
     deadlines.generate()
     assert not Postmortem.objects.exists()
