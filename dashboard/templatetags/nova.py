@@ -242,8 +242,11 @@ def _full(at: datetime) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def nav_link(context: dict[str, Any], name: str, title: str, symbol: str, key: str, count: int = 0) -> SafeString:
-    """One entry of the main navigation, or nothing where no such page is installed. `key` is its shortcut after `g`."""
+def nav_link(context: dict[str, Any], name: str, title: str, symbol: str, key: str = "", count: int = 0) -> SafeString:
+    """One entry of the main navigation, or nothing where no such page is installed.
+
+    `key` is its shortcut after `g`; an entry without one is only shown on a phone, whose bar has no room for it.
+    """
     try:
         url = reverse(name)
     except NoReverseMatch:
@@ -251,10 +254,10 @@ def nav_link(context: dict[str, Any], name: str, title: str, symbol: str, key: s
     path = getattr(context.get("request"), "path", "")
     here = path == url if url == "/" else path.startswith(url)
     return format_html(
-        '<li><a href="{}{}" data-key="{}"{}>{}{}{}</a></li>',
+        '<li><a href="{}{}"{}{}>{}{}{}</a></li>',
         url,
         _in_environment(context),
-        key,
+        format_html(' data-key="{}"', key) if key else mark_safe(' class="on-phone"'),
         mark_safe(' aria-current="page"') if here else "",
         icon(symbol),
         title,
