@@ -12,8 +12,9 @@ class IncidentsConfig(AppConfig):
         """Connect the receivers; tell the overview and the palette what is open, and the engine of an open SEV1."""
         from dashboard import commands, overview
         from dashboard import marks as on_charts
-        from incidents import broken_glass, marks, owed, receivers, strip
+        from incidents import api, broken_glass, marks, owed, receivers, strip
         from novaops.runbook import approvals
+        from novaops.runbook.api import api as engine_api
 
         approvals.open_sev1.append(broken_glass.open_sev1)
         overview.incident_strips.append(strip.of)
@@ -21,4 +22,5 @@ class IncidentsConfig(AppConfig):
         commands.open_things.append(strip.commands)
         commands.open_things.append(strip.alerts)
         on_charts.sources.append(marks.of)
+        engine_api.add_router("", api.router)
         receivers.connect()

@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.models import Alert
-from incidents import declaring
+from incidents import declaring, merging
 from incidents.forms import DeclareForm
 from incidents.guard import Refused
 from incidents.models import Incident
@@ -28,25 +28,27 @@ def new(request: HttpRequest) -> HttpResponse:
     form = DeclareForm(request.POST)
     if not form.is_valid():
         return _new_page(request, form)
+    into = request.POST.get("add_to", "")
     try:
+        if into.isdecimal():
+            return redirect(merging.add_to(int(into), _declaration(form), by=user_of(request)))
         declared = declaring.declare(_declaration(form), by=user_of(request), anyway=form.cleaned_data["anyway"])
     except declaring.Covered as refusal:
-        return _new_page(request, form, covered=refusal.incident)
+        return _new_page(request, form, covered=refusal)
     except Refused as refusal:
         form.add_error(None, refusal.sentence)
         return _new_page(request, form)
     return redirect(declared)
 
 
-def _new_page(request: HttpRequest, form: DeclareForm, covered: Incident | None = None) -> HttpResponse:
-    same_cause = bool(
-        covered
-        and form.is_bound
-        and form.cleaned_data.get("alert")
-        and covered.dedup_key == form.cleaned_data["alert"].dedup_key
-    )
+def _new_page(request: HttpRequest, form: DeclareForm, covered: declaring.Covered | None = None) -> HttpResponse:
     open_now = Incident.objects.filter(state=Incident.State.OPEN).select_related("commander")[:5]
-    context = {"form": form, "covered": covered, "same_cause": same_cause, "open_now": open_now}
+    context = {
+        "form": form,
+        "covered": covered.incident if covered else None,
+        "same_cause": covered and covered.same_cause,
+        "open_now": open_now,
+    }
     return render(request, "incidents/new.html", context, status=409 if covered else 200)
 
 
@@ -76,10 +78,10 @@ def declare_alert(request: HttpRequest, alert: int) -> HttpResponse:
     try:
         return redirect(declaring.declare(declaring.of_alert(found, place), by=user_of(request)))
     except declaring.Covered as refusal:
-        if refusal.incident.dedup_key == found.dedup_key:
+        if refusal.same_cause:
             return redirect(refusal.incident)
         form = DeclareForm(initial=_proposal(place, str(alert)))
-        return _new_page(request, form, covered=refusal.incident)
+        return _new_page(request, form, covered=refusal)
 
 
 def _declaration(form: DeclareForm) -> declaring.Declaration:

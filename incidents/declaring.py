@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from dashboard.models import Alert
@@ -53,16 +54,23 @@ def of_alert(alert: Alert, environment: Environment) -> Declaration:
 class Covered(Refused):
     """An open incident already covers what was to be declared."""
 
-    def __init__(self, incident: Incident) -> None:
+    def __init__(self, incident: Incident, *, same_cause: bool = False) -> None:
         super().__init__(f"{incident.name} is open for this: {incident.title}")
         self.incident = incident
+        self.same_cause = same_cause
 
 
-def covering(environment: str, services: tuple[str, ...], dedup_key: str = "") -> Incident | None:
-    """The open incident of the same cause, else the newest one that affects one of the services."""
+def same_cause(environment: str, dedup_key: str) -> Incident | None:
+    """The open incident of that cause, its own or that of one merged into it."""
+    cause = Q(dedup_key=dedup_key) | Q(merged__dedup_key=dedup_key)
     open_here = Incident.objects.filter(environment=environment, state=Incident.State.OPEN)
-    same = open_here.filter(dedup_key=dedup_key).first() if dedup_key else None
-    return same or open_here.filter(services__overlap=list(services)).first()
+    return open_here.filter(cause).first() if dedup_key else None
+
+
+def covering(environment: str, services: tuple[str, ...]) -> Incident | None:
+    """The newest open incident that affects one of the services."""
+    open_here = Incident.objects.filter(environment=environment, state=Incident.State.OPEN)
+    return open_here.filter(services__overlap=list(services)).first()
 
 
 @transaction.atomic
@@ -75,10 +83,12 @@ def declare(declaration: Declaration, *, by: User | None, anyway: bool = False, 
     _check(declaration)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DECLARE_LOCK])
-    there = covering(declaration.environment.name, declaration.services, declaration.dedup_key)
-    if there and (not anyway or (there.dedup_key and there.dedup_key == declaration.dedup_key)):
+    name = declaration.environment.name
+    if there := same_cause(name, declaration.dedup_key):
+        raise Covered(there, same_cause=True)
+    if not anyway and (there := covering(name, declaration.services)):
         raise Covered(there)
-    incident = _opened(declaration, by)
+    incident = _opened(declaration, by, via)
     _lay_checklist(incident, declaration.environment)
     _tell_opening(incident, declaration, by)
     publish(incident)
@@ -110,7 +120,7 @@ def _check(declaration: Declaration) -> None:
         raise Refused("The start lies in the future: give the time in UTC.")
 
 
-def _opened(declaration: Declaration, by: User | None) -> Incident:
+def _opened(declaration: Declaration, by: User | None, via: str) -> Incident:
     now, alert = timezone.now(), declaration.alert
     newest = Incident.objects.order_by("-number").values_list("number", flat=True).first() or 0
     return Incident.objects.create(
@@ -121,7 +131,8 @@ def _opened(declaration: Declaration, by: User | None) -> Incident:
         services=list(declaration.services),
         impact=declaration.impact,
         dedup_key=declaration.dedup_key,
-        commander=by if by and can(by, Verb.COMMAND, declaration.environment).allowed else None,
+        # Who sent a token is not there to command.
+        commander=by if via == "page" and by and can(by, Verb.COMMAND, declaration.environment).allowed else None,
         declared_by=by,
         declared_at=now,
         started_at=declaration.started_at or (alert.started_at if alert else now),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from incidents.models import Incident, TimelineEntry
 
@@ -32,14 +32,17 @@ class Shown:
     before: int | None
 
 
+def earlier(rows: QuerySet[TimelineEntry], entry: int | None) -> QuerySet[TimelineEntry]:
+    """Those before that entry; all where there is no such entry."""
+    edge = TimelineEntry.objects.filter(pk=entry).values_list("at", flat=True).first() if entry else None
+    return rows.filter(at__lte=edge).exclude(at=edge, pk__gte=entry) if edge else rows
+
+
 def page(incident: Incident, show: str = "", before: int | None = None, limit: int = ENTRIES_A_PAGE) -> Shown:
     """The entries told before that one, or the newest; an unknown filter is none."""
     show = show if show in SHOWS else ""
     rows = incident.timeline.filter(SHOWS[show][1]).select_related("author")
-    edge = incident.timeline.filter(pk=before).values_list("at", flat=True).first() if before else None
-    if edge:
-        rows = rows.filter(at__lte=edge).exclude(at=edge, pk__gte=before)
-    found = list(rows.order_by("-at", "-id")[: limit + 1])
+    found = list(earlier(rows, before).order_by("-at", "-id")[: limit + 1])
     more = len(found) > limit
     found = found[:limit]
     return Shown(
@@ -47,5 +50,5 @@ def page(incident: Incident, show: str = "", before: int | None = None, limit: i
         pinned=list(incident.timeline.filter(pinned=True).select_related("author").order_by("at", "id")),
         older=found[-1].pk if more else None,
         show=show,
-        before=before if edge else None,
+        before=before,
     )

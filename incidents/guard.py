@@ -63,4 +63,6 @@ def locked(number: int, *, by: User | None, verb: Verb) -> tuple[Incident, Envir
     incident = get_object_or_404(rows, number=number)
     place = where(incident)
     permit(by, verb, place)
+    if incident.merged_into_id:
+        raise Refused(f"{incident.name} was merged into another incident: work there.")
     return incident, place

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 
 from dashboard.context_processors import ON_REQUEST
 from incidents import presence
@@ -26,9 +28,40 @@ View = Callable[..., HttpResponse]
 LONGEST_KEY = 80
 
 
+class Merged(Exception):
+    """The incident of the address is a part of another one, `number`."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"merged into {number}")
+        self.number = number
+
+
 def incident_of(number: int) -> Incident:
-    """The incident of the address, or 404."""
-    return get_object_or_404(find(number))
+    """The incident of the address, or 404. Raises Merged where it is a part of another one."""
+    found = get_object_or_404(find(number))
+    if found.merged_into:
+        raise Merged(found.merged_into.number)
+    return found
+
+
+def follows_merge(view: View) -> View:
+    """Lead from the pages of a merged incident to the same page of the one it became a part of."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, **kwargs)
+        except Merged as merged:
+            old, kwargs["number"] = kwargs["number"], merged.number
+            sentence = f"INC-{old} was merged into INC-{merged.number}: you were led here."
+            if request.method != "GET":
+                messages.error(request, f"{sentence} Nothing was written.")
+                return redirect("incidents:room", merged.number)
+            messages.info(request, sentence)
+            page = request.resolver_match.view_name if request.resolver_match else "incidents:room"
+            return HttpResponseRedirect(reverse(page, kwargs=kwargs))
+
+    return wrapped
 
 
 def environment_named(name: str | None) -> environments.Environment:

@@ -37,36 +37,41 @@ def on_alert_fired(*, alert: Alert, **_: Any) -> None:
 
 def on_alert_cleared(*, alert: Alert, **_: Any) -> None:
     """Tell the incidents that have the alert, also the resolved ones, that it cleared."""
-    for incident in Incident.objects.filter(links__kind=Link.Kind.ALERT, links__ref=alert.pk):
+    for incident in _whole().filter(links__kind=Link.Kind.ALERT, links__ref=alert.pk):
         tell_cleared(incident, alert)
 
 
 def on_alert_reopened(*, alert: Alert, **_: Any) -> None:
     """Tell the incidents that have the alert that it came back; it joins the open ones that cover it."""
     on_alert_fired(alert=alert)
-    for incident in Incident.objects.filter(links__kind=Link.Kind.ALERT, links__ref=alert.pk):
+    for incident in _whole().filter(links__kind=Link.Kind.ALERT, links__ref=alert.pk):
         tell_reopened(incident, alert)
 
 
 def on_run_changed(*, run: Run, **_: Any) -> None:
     """Tie a run to the incident it names, and to the open ones whose services it acts on."""
-    named = Q(number=run.incident) if run.incident is not None else Q(pk=None)
+    named = Q(number=run.incident) | Q(merged__number=run.incident) if run.incident is not None else Q(pk=None)
     covered = Q(environment=run.environment, state=Incident.State.OPEN, services__contains=[run.service])
     linked = Q(links__kind=Link.Kind.RUN, links__ref=run.pk)
-    for incident in Incident.objects.filter(named | covered | linked).distinct():
+    for incident in _whole().filter(named | covered | linked).distinct():
         link_run(incident, run)
         broken_glass.follow_up(incident, run)
 
 
 def on_run_judged(*, run: Run, **_: Any) -> None:
     """Tell the incidents that have the run what somebody said of it."""
-    for incident in Incident.objects.filter(links__kind=Link.Kind.RUN, links__ref=run.pk):
+    for incident in _whole().filter(links__kind=Link.Kind.RUN, links__ref=run.pk):
         tell_judged(incident, run)
 
 
 def on_message_changed(*, message: Message, **_: Any) -> None:
     """Tell the incident that a message belongs to what came of it."""
     telling.on_message_changed(message)
+
+
+def _whole() -> QuerySet[Incident]:
+    """Every incident that is not a part of another one."""
+    return Incident.objects.exclude(state=Incident.State.MERGED)
 
 
 def _open_in(environment: str) -> QuerySet[Incident]:

@@ -82,7 +82,11 @@ def find(number: int) -> QuerySet[Incident]:
     """The incident of that number with all that its pages show of it."""
     steps = ChecklistStep.objects.select_related("done_by", "owner").prefetch_related("items")
     open_work = Count("follow_ups", filter=Q(follow_ups__state=FollowUp.State.OPEN))
-    found = Incident.objects.filter(number=number).select_related("commander", "postmortem").defer("postmortem__text")
+    found = (
+        Incident.objects.filter(number=number)
+        .select_related("commander", "postmortem", "merged_into")
+        .defer("postmortem__text")
+    )
     return found.annotate(open_follow_ups=open_work).prefetch_related(Prefetch("steps", steps))
 
 

@@ -12,6 +12,7 @@ from incidents import (
     telling_views,
     views,
 )
+from incidents.pages import follows_merge
 
 app_name = "incidents"
 urlpatterns = [
@@ -28,6 +29,7 @@ urlpatterns = [
     path("<int:number>/entries/<int:entry>/star", views.star, name="star"),
     path("<int:number>/follow-ups", views.follow_ups, name="follow_ups"),
     path("<int:number>/follow-ups/<int:follow_up>/state", views.follow_up_state, name="follow_up_state"),
+    path("<int:number>/merge", views.merge, name="merge"),
     path("<int:number>/reopen", views.reopen, name="reopen"),
     path("<int:number>/steps/<slug:key>/", step_views.step, name="step"),
     path("<int:number>/steps/<slug:key>/complete", step_views.complete, name="complete"),
@@ -60,3 +62,6 @@ urlpatterns = [
     path("<int:number>/postmortem/download", postmortem_views.download, name="postmortem_download"),
     path("<int:number>/postmortem/print", postmortem_views.print_view, name="postmortem_print"),
 ]
+for pattern in urlpatterns:
+    if "<int:number>" in str(pattern.pattern):
+        pattern.callback = follows_merge(pattern.callback)

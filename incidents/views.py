@@ -6,7 +6,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from incidents import browse, checklist, commands, telling
+from incidents import browse, checklist, commands, merging, telling
 from incidents import incident as decide
 from incidents.forms import FollowUpForm, service_choices
 from incidents.guard import Refused, where
@@ -144,6 +144,20 @@ def follow_up_state(request: HttpRequest, number: int, follow_up: int) -> HttpRe
     """Finish, drop or open a follow-up again."""
     decide.set_follow_up_state(number, follow_up, request.POST.get("state", ""), by=user_of(request))
     return redirect("incidents:follow_ups", number)
+
+
+@require_http_methods(["GET", "POST"])
+@requires(Verb.COMMAND)
+@shows_refusal
+def merge(request: HttpRequest, number: int) -> HttpResponse:
+    """Choose which open incident this one is the same as, and merge it into that one."""
+    if request.method == "POST":
+        into = request.POST.get("into", "")
+        target = int(into) if into.isdecimal() else 0
+        return redirect(merging.merge(number, target, request.POST.get("reason", ""), by=user_of(request)))
+    incident = incident_of(number)
+    context = {"incident": incident, "candidates": merging.candidates(incident)}
+    return render(request, "incidents/merge.html", context)
 
 
 @require_POST

@@ -11,7 +11,7 @@ urlpatterns = [
     path("accounts/", include(accounts)),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("", include("novaops.access.urls")),
-    path("api/v1/", include("novaops.runbook.api")),
+    path("api/v1/", include("novaops.runbook.api_urls")),
     path("", include("novaops.outbox.urls")),
     path("", include("novaops.runbook.urls")),
     path("", include("dashboard.urls")),

@@ -15,10 +15,11 @@ TOKEN_DAYS = 90
 class Scope(models.TextChoices):
     """What a token may ask for at most; its owner's grants limit it further. None of them approves anything."""
 
-    READ = "read", "Read health, actions, plans, runs and the audit"
+    READ = "read", "Read health, actions, plans, runs, the audit and incidents"
     RUN_SAFE = "run:safe", "Run safe actions"
     RUN_DISRUPTIVE = "run:disruptive", "Run disruptive actions"
     REQUEST_DESTRUCTIVE = "request:destructive", "Request destructive actions"
+    INCIDENTS = "write:incidents", "Declare incidents and write in them"
 
 
 class Grant(models.Model):

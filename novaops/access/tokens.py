@@ -25,6 +25,7 @@ NEEDED: dict[Verb, Scope] = {
     Verb.RUN_SAFE: Scope.RUN_SAFE,
     Verb.RUN_DISRUPTIVE: Scope.RUN_DISRUPTIVE,
     Verb.RUN_DESTRUCTIVE: Scope.REQUEST_DESTRUCTIVE,
+    Verb.JOIN: Scope.INCIDENTS,
 }
 
 

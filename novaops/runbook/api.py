@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path, re_path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from ninja import Header, NinjaAPI, Path, Query, Status
 from ninja.security import HttpBearer
@@ -22,7 +22,7 @@ from novaops.access.policy import Verb
 from novaops.audit.models import Entry
 from novaops.environment import Environment
 from novaops.runbook import api_document, api_views, intake, requests
-from novaops.runbook.api_problems import Problem, StrictParser, connect, guarded, nowhere, refuse_unknown_query
+from novaops.runbook.api_problems import Problem, StrictParser, connect, refuse_unknown_query
 from novaops.runbook.api_schemas import (
     ActionFilters,
     ActionOut,
@@ -69,7 +69,7 @@ def _count(token: Token) -> None:
 api = NinjaAPI(
     title="NovaOps",
     version="1",
-    description="Health, actions, plans, runs and the audit of Nova's runbook.",
+    description="Health, actions, plans, runs, the audit and incidents of Nova's runbook.",
     docs_url=None,
     openapi_url=None,
     urls_namespace="api",
@@ -88,7 +88,7 @@ def openapi(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a view
 @api.get("/health", response=api_document.answers({200: HealthOut}))
 def health(request: HttpRequest) -> Any:
     """Whether NovaOps itself can work: its database, its Redis, and how long ago a worker swept."""
-    _refuse_unless(request, Verb.VIEW)
+    refuse_unless(request, Verb.VIEW)
     mark, swept_at = timezone.now().isoformat(), cache.get(SWEPT_AT)
     cache.set("api-health", mark, timeout=10)
     redis = cache.get("api-health") == mark
@@ -102,9 +102,9 @@ def catalogue(request: HttpRequest, filters: Query[ActionFilters]) -> Any:
     """Every action that the environment has something for, with its parameters and whether this token may run it."""
     refuse_unknown_query(request, ActionFilters)
     environment = _environment(filters.environment)
-    _refuse_unless(request, Verb.VIEW, environment)
+    refuse_unless(request, Verb.VIEW, environment)
     found = [action() for _, action in sorted(actions.items())]
-    return [api_views.action(one, environment, _token(request)) for one in found if one.applies(environment)]
+    return [api_views.action(one, environment, token_of(request)) for one in found if one.applies(environment)]
 
 
 @api.post(
@@ -115,10 +115,10 @@ def catalogue(request: HttpRequest, filters: Query[ActionFilters]) -> Any:
 def make_plan(request: HttpRequest, body: PlanIn, response: HttpResponse) -> Any:
     """Look at the target and tell the very calls a run would make. 202 while no worker has looked yet."""
     action, environment = intake.named(body.action, body.environment)
-    _refuse_unless(request, Verb.VIEW, environment)
+    refuse_unless(request, Verb.VIEW, environment)
     intake.check_types(action, body.params)
     params = intake.checked(action, body.params)
-    plan = intake.plan(action, environment, body.target, params, by=_token(request).owner, incident=None)
+    plan = intake.plan(action, environment, body.target, params, by=token_of(request).owner, incident=None)
     if plan.state == Plan.State.FAILED:
         raise Problem(409, "plan-failed", plan.sentence)
     response["Location"] = reverse("api:plan", args=[plan.pk])
@@ -131,7 +131,7 @@ def plan(request: HttpRequest, plan_id: UUID) -> Any:
     found = Plan.objects.filter(pk=plan_id).first()
     if found is None:
         raise Problem(404, "not-found", "There is no such plan.")
-    _refuse_unless(request, Verb.VIEW, environments.get(found.environment))
+    refuse_unless(request, Verb.VIEW, environments.get(found.environment))
     return api_views.plan(found)
 
 
@@ -143,7 +143,7 @@ def plan(request: HttpRequest, plan_id: UUID) -> Any:
 def start(request: HttpRequest, body: RunIn, key: Key, response: HttpResponse) -> Any:
     """Start a run: 201, or 200 with the first run where this token sent the same request with this key before."""
     action, environment = intake.named(body.action, body.environment)
-    token = _token(request)
+    token = token_of(request)
     refused = api_views.refusal(action, environment, token)
     if refused:
         raise Problem(403, "not-permitted", refused)
@@ -187,9 +187,9 @@ def _resolved(action: Any, environment: Environment, body: RunIn, params: dict[s
 def runs(request: HttpRequest, filters: Query[RunFilters]) -> Any:
     """Runs, newest first."""
     refuse_unknown_query(request, RunFilters)
-    _refuse_unless(request, Verb.VIEW)
+    refuse_unless(request, Verb.VIEW)
     wanted = filters.dict(exclude_none=True, exclude={"cursor", "limit"})
-    found = _visible(request, Run.objects.filter(**wanted).select_related("requested_by"))
+    found = visible(request, Run.objects.filter(**wanted).select_related("requested_by"))
     page = found.filter(pk__lt=filters.cursor) if filters.cursor else found
     items = list(page.order_by("-pk")[: filters.limit + 1])
     more = len(items) > filters.limit
@@ -201,7 +201,7 @@ def runs(request: HttpRequest, filters: Query[RunFilters]) -> Any:
 def run(request: HttpRequest, run_id: RunId) -> Any:
     """A run with its steps, its progress, every call and the outcome."""
     found = _run(run_id)
-    _refuse_unless(request, Verb.VIEW, environments.get(found.environment))
+    refuse_unless(request, Verb.VIEW, environments.get(found.environment))
     return api_views.run(found)
 
 
@@ -210,8 +210,8 @@ def cancel(request: HttpRequest, run_id: RunId) -> Any:
     """Ask that no further step of the run is begun. What was sent is not undone."""
     found = _run(run_id)
     verb = actions[found.action].risk.verb if found.action in actions else Verb.COMMAND
-    _refuse_unless(request, verb, environments.get(found.environment))
-    token = _token(request)
+    refuse_unless(request, verb, environments.get(found.environment))
+    token = token_of(request)
     requests.cancel(found, by=token.owner, via=f"api:{token.public_id}")
     return api_views.run(_run(run_id))
 
@@ -220,9 +220,9 @@ def cancel(request: HttpRequest, run_id: RunId) -> Any:
 def audit(request: HttpRequest, filters: Query[AuditFilters]) -> Any:
     """Entries of the audit chain, newest first."""
     refuse_unknown_query(request, AuditFilters)
-    _refuse_unless(request, Verb.VIEW)
+    refuse_unless(request, Verb.VIEW)
     wanted = filters.dict(exclude_none=True, exclude={"cursor", "limit"})
-    found = _visible(request, Entry.objects.filter(**wanted))
+    found = visible(request, Entry.objects.filter(**wanted))
     page = found.filter(seq__lt=filters.cursor) if filters.cursor else found
     items = list(page.order_by("-seq")[: filters.limit + 1])
     more = len(items) > filters.limit
@@ -230,12 +230,14 @@ def audit(request: HttpRequest, filters: Query[AuditFilters]) -> Any:
     return {"items": [api_views.entry(one) for one in items], "next_cursor": items[-1].seq if more else None}
 
 
-def _token(request: HttpRequest) -> Token:
+def token_of(request: HttpRequest) -> Token:
+    """The token that the request came with."""
     return request.auth  # type: ignore[attr-defined, no-any-return]
 
 
-def _refuse_unless(request: HttpRequest, verb: Verb, environment: Environment | None = None) -> None:
-    verdict = tokens.permits(_token(request), verb, environment)
+def refuse_unless(request: HttpRequest, verb: Verb, environment: Environment | None = None) -> None:
+    """Raise a Problem unless the token may use `verb` there."""
+    verdict = tokens.permits(token_of(request), verb, environment)
     if not verdict:
         raise Problem(403, "not-permitted", verdict.sentence)
 
@@ -254,19 +256,8 @@ def _run(run_id: int) -> Run:
     return found
 
 
-def _visible(request: HttpRequest, found: "QuerySet[Any]") -> "QuerySet[Any]":
+def visible(request: HttpRequest, found: "QuerySet[Any]") -> "QuerySet[Any]":
     """Without what is in declared environments that this token may not see."""
     declared = environments.environments().items()
-    hidden = [name for name, one in declared if not tokens.permits(_token(request), Verb.VIEW, one)]
+    hidden = [name for name, one in declared if not tokens.permits(token_of(request), Verb.VIEW, one)]
     return found.exclude(environment__in=hidden)
-
-
-def urls() -> list[URLPattern]:
-    """The paths of the API, each guarded, and a problem document for every other one."""
-    found = [one for one in api.urls[0] if isinstance(one, URLPattern) and one.name != "api-root"]
-    guards = [URLPattern(one.pattern, guarded(one.callback), name=one.name) for one in found]
-    return [*guards, path("", nowhere), re_path(r"^.+$", nowhere)]
-
-
-app_name = "api"
-urlpatterns = urls()

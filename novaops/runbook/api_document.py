@@ -44,10 +44,11 @@ def document(api: NinjaAPI) -> dict[str, Any]:
     for methods in found["paths"].values():
         for operation in methods.values():
             _declare(operation)
-    for name in ("PlanIn", "RunIn"):
-        fields = found["components"]["schemas"][name]["properties"]
-        fields["environment"] = {"type": "string", "enum": list(environments.environments())}
-        fields["action"] = {"type": "string", "enum": sorted(actions)}
+    known = {"environment": list(environments.environments()), "action": sorted(actions)}
+    for name, schema in found["components"]["schemas"].items():
+        fields = schema.get("properties", {})
+        for field in known.keys() & fields.keys() if name.endswith("In") else ():
+            fields[field] = {"type": "string", "enum": known[field]}
     return found
 
 

@@ -111,7 +111,7 @@ def _unreadable(request: HttpRequest) -> Problem | None:
     length = request.META.get("CONTENT_LENGTH") or "0"
     if int(length if length.isdecimal() else 0) > MOST_BYTES:
         return Problem(413, "too-large", f"A request has at most {MOST_BYTES} bytes.")
-    if request.method == "POST" and length != "0" and request.content_type != "application/json":
+    if request.method in ("POST", "PATCH") and length != "0" and request.content_type != "application/json":
         return Problem(415, "media-type", "Send the body as application/json.")
     return None
 

@@ -17,7 +17,19 @@ from tests.runbook.bell import Bell
 
 pytestmark = pytest.mark.django_db
 ProgramOf = Callable[..., Program]
-PATHS = ["health", "actions", "runs", "audit", "openapi.json", "runs/1", "plans/6f1c8f4e-7d1b-4a55-9ef5-0f4b2c1b7a10"]
+WRITES = ["plans", "runs", "runs/1/cancel", "incidents", "incidents/1/notes", "incidents/1/follow-ups"]
+PATHS = [
+    "incidents",
+    "incidents/1/timeline",
+    "follow-ups",
+    "health",
+    "actions",
+    "runs",
+    "audit",
+    "openapi.json",
+    "runs/1",
+    "plans/6f1c8f4e-7d1b-4a55-9ef5-0f4b2c1b7a10",
+]
 
 
 def problem(answer: HttpResponse, status: int, code: str) -> dict[str, object]:
@@ -35,6 +47,13 @@ def test_nobody_gets_in_without_a_token(path: str, responder: User, client_of: C
         answer = client.get(f"/api/v1/{path}")
         problem(answer, 401, "unauthenticated")
         assert answer["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("path", WRITES)
+def test_nobody_writes_without_a_token(path: str, responder: User, client_of: Callable[[User], Client]) -> None:
+    for client in (Client(), client_of(responder), Client(headers={"Authorization": "Bearer nova_x"})):
+        answer = client.post(f"/api/v1/{path}", {}, content_type="application/json")
+        problem(answer, 401, "unauthenticated")
 
 
 def test_a_token_anywhere_else_is_no_token(program_of: ProgramOf, responder: User) -> None:
