@@ -40,7 +40,7 @@ def watch_rounds() -> None:
 @shared_task(expires=5)
 def read_inbox() -> None:
     """Read what outside systems told since the last time, and tell AWS of the topics that were accepted."""
-    inbox.read_waiting()
+    inbox.drain()
     subscriptions.confirm_accepted()
 
 

@@ -36,7 +36,7 @@ def use(delivery: Delivery) -> None:
         delivery.conclude(Delivery.State.IGNORED, "Something newer was told of it already")
         return
     delivery.alert, outcome = witnesses.tell(told)
-    delivery.conclude(Delivery.State.USED, outcome)
+    delivery.conclude(Delivery.State.USED if delivery.alert else Delivery.State.IGNORED, outcome)
 
 
 def _reader(source: str) -> Callable[[Environment, dict[str, Any], Delivery], Told]:
@@ -44,8 +44,9 @@ def _reader(source: str) -> Callable[[Environment, dict[str, Any], Delivery], To
 
 
 def _newer_told(delivery: Delivery) -> bool:
-    used = Delivery.objects.filter(source=delivery.source, subject=delivery.subject, state=Delivery.State.USED)
-    return used.filter(environment=delivery.environment, told_at__gt=delivery.told_at).exists()
+    read = Delivery.objects.exclude(state=Delivery.State.WAITING).exclude(pk=delivery.pk)
+    same = read.filter(source=delivery.source, subject=delivery.subject, environment=delivery.environment)
+    return same.filter(told_at__gt=delivery.told_at).exists()
 
 
 def of_sns(environment: Environment, found: dict[str, Any], delivery: Delivery) -> Told:

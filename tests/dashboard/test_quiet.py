@@ -39,9 +39,9 @@ def silenced(alert: Alert, environment, by, **more: Any) -> Silence:
 
 
 def window(environment, by, **more: Any) -> Maintenance:
-    now = timezone.now()
+    now, service = timezone.now(), more.pop("service", "api")
     asked = {"reason": "new parameter group", "starts_at": now, "ends_at": now + HOUR, **more}
-    return quiet.plan_maintenance(environment, more.pop("service", "api"), **asked, by=by)
+    return quiet.plan_maintenance(environment, service, **asked, by=by)
 
 
 def test_a_silence_mutes_its_rule_until_it_ends(environment, responder):

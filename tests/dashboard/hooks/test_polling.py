@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import boto3
 import pytest
@@ -104,14 +104,20 @@ def test_a_queue_that_does_not_answer_is_no_error(environment, monkeypatch, capl
     assert "could not be read" in caplog.text
 
 
+@pytest.fixture
+def listening(aws: Nova, transactional_db: None, live_server) -> Iterator[str]:
+    """The address of a site that the simulated SNS may send to, until the test is over and no longer."""
+    yield f"{live_server.url}/hooks/sns"
+    aws.reset()
+
+
 @pytest.mark.long
-@pytest.mark.django_db(transaction=True)
 def test_a_topic_is_accepted_by_an_administrator_and_tells_over_https_what_the_queue_tells_too(
-    aws: Nova, live_server, admin, client_of, environment
+    listening: str, admin, client_of, environment
 ):
     cloud_sns.forget()
     topic = environment.hooks.topics[0]
-    client("sns").subscribe(TopicArn=topic, Protocol="http", Endpoint=f"{live_server.url}/hooks/sns")
+    client("sns").subscribe(TopicArn=topic, Protocol="http", Endpoint=listening)
     until(lambda: inbox.read_waiting() > 0 and Subscription.objects.exists())
     ring()
     until(lambda: polling.poll(environment) > 0)
