@@ -143,9 +143,9 @@ class Nova:
             self.server.start()
             self.server.wait_ready()
 
-    def reset(self, *, factor: float = DEFAULT_FACTOR) -> None:
+    def reset(self, *, factor: float = DEFAULT_FACTOR, **more: float) -> None:
         """Put the simulated world back to the seeded calm one; `factor` is how much faster its time runs from now."""
-        self._control("reset", {"factor": factor})
+        self._control("reset", {"factor": factor, **more})
 
     def faults(self, rules: list[dict[str, Any]]) -> None:
         """Let AWS have these troubles from now on."""

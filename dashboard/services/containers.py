@@ -24,17 +24,11 @@ ECS_SERIES = (
 
 def ecs_values(asking: Asking, declared: EcsService | None) -> Observation:
     """The tasks and deployments of a declared ECS service."""
-    if declared is None:
-        raise OutsideError("nova.toml declares no ECS service")
-    cluster = declared.cluster
-    names = tuple(service.service for service in _declared(asking.environment) if service.cluster == cluster)
-    found = asking.once(ecs.describe_services, cluster, names).get(declared.service)
-    if found is None:
-        raise OutsideError(f"The ECS cluster {cluster} has no service {declared.service}")
+    found = described(asking, declared)
     failed = deployment_failed(found)
     # Asked only where something is wrong: a calm round needs one call for all services.
     ill = failed or found.running < found.desired or found.primary.failed_tasks
-    stopped = asking.once(ecs.stopped_tasks, cluster) if ill else ()
+    stopped = asking.once(ecs.stopped_tasks, declared.cluster) if declared and ill else ()
     return Observation(
         values={
             "desired": found.desired,
@@ -49,6 +43,18 @@ def ecs_values(asking: Asking, declared: EcsService | None) -> Observation:
             "stopped": [_stopped(one) for one in stopped if one.service == found.name][:MOST_STOPPED],
         },
     )
+
+
+def described(asking: Asking, declared: EcsService | None) -> ecs.Service:
+    """The service as ECS describes it, all of a cluster in one call. Raises OutsideError where it is not there."""
+    if declared is None:
+        raise OutsideError("nova.toml declares no ECS service")
+    cluster = declared.cluster
+    names = tuple(service.service for service in _declared(asking.environment) if service.cluster == cluster)
+    found = asking.once(ecs.describe_services, cluster, names).get(declared.service)
+    if found is None:
+        raise OutsideError(f"The ECS cluster {cluster} has no service {declared.service}")
+    return found
 
 
 def deployment_failed(service: ecs.Service) -> bool:

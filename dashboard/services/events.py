@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from dashboard import gaps
 from dashboard.models import Severity
 from dashboard.samples import Value
+from dashboard.services import stellar
 from dashboard.services.base import (
     Asking,
     Chart,
@@ -21,7 +22,6 @@ from dashboard.services.base import (
 )
 from dashboard.services.containers import ECS_SERIES, ecs_values, missing_tasks
 from novaops.cloud import logs, nova_db, stellar_rpc
-from novaops.cloud.errors import OutsideError
 from novaops.environment import Environment
 
 ECS = "AWS/ECS"
@@ -53,57 +53,12 @@ def read_cursor(asking: Asking) -> Observation:
     )
 
 
-def rpc_health(environment: Environment, which: str) -> stellar_rpc.Health:
-    """What the primary or the backup RPC says of itself. Raises OutsideError where it is not well or not declared."""
-    url = environment.events.rpc_url if which == RPC else environment.events.rpc_backup_url
-    if url is None:
-        raise OutsideError("nova.toml declares no backup RPC")
-    return stellar_rpc.health(str(url))
-
-
-def read_rpc(asking: Asking) -> Observation:
-    """The health of the RPC that the processor reads. That it is ill is a value, for its rule."""
-    try:
-        health = asking.once(rpc_health, RPC)
-    except OutsideError as failure:
-        return Observation(values={"rpc_healthy": 0}, failed=str(failure))
-    closed_at = health.latest_closed_at
-    age = {"rpc_age": (datetime.now(UTC) - closed_at).total_seconds()} if closed_at else {}
-    return Observation(
-        values={
-            "rpc_healthy": 1,
-            "rpc_ledger": health.latest_ledger,
-            "rpc_oldest": health.oldest_ledger,
-            "rpc_retained": health.latest_ledger - health.oldest_ledger + 1,
-            "rpc_took": health.took_s,
-            "ledger_time": health.ledger_s,
-            **age,
-        }
-    )
-
-
-def read_backup(asking: Asking) -> Observation:
-    """The health of the backup RPC; its ledger also shows when the first is stuck."""
-    try:
-        health = asking.once(rpc_health, BACKUP)
-    except OutsideError as failure:
-        return Observation(values={"backup_healthy": 0}, failed=str(failure))
-    return Observation(
-        values={
-            "backup_healthy": 1,
-            "backup_ledger": health.latest_ledger,
-            "backup_retained": health.latest_ledger - health.oldest_ledger + 1,
-            "backup_took": health.took_s,
-        }
-    )
-
-
 def read_gaps(asking: Asking) -> Observation:
     """Ledgers whose events an RPC has and the database has not."""
     before = asking.before.get("events", {})
     known = [(int(one["first"]), int(one["last"])) for one in before.get("gaps", [])]
     quiet = [(int(first), int(last)) for first, last in before.get("quiet", [])]
-    found, checked = gaps.search(asking.environment, _oldest(asking), known, quiet)
+    found, checked = gaps.search(asking.environment, stellar.oldest_retained(asking), known, quiet)
     return Observation(
         values={"missed_ledgers": sum(gap.last - gap.first + 1 for gap in found)},
         facts={
@@ -111,14 +66,6 @@ def read_gaps(asking: Asking) -> Observation:
             "quiet": [list(stretch) for stretch in checked],
         },
     )
-
-
-def _oldest(asking: Asking) -> int:
-    """The oldest ledger that one of the RPCs still has."""
-    try:
-        return asking.once(rpc_health, RPC).oldest_ledger
-    except OutsideError:
-        return asking.once(rpc_health, BACKUP).oldest_ledger
 
 
 def read_log(asking: Asking) -> Observation:
@@ -262,11 +209,11 @@ class Events(Service):
     def sources_in(self, environment: Environment) -> tuple[Source, ...]:
         sources = (
             Source(name="ECS", read=read_tasks),
-            Source(name=RPC, read=read_rpc),
+            Source(name=RPC, read=stellar.read_rpc),
             Source(name=CURSOR, read=read_cursor),
             Source(name=LOG, read=read_log),
         )
-        backup = (Source(name=BACKUP, read=read_backup),) if environment.events.rpc_backup_url else ()
+        backup = (Source(name=BACKUP, read=stellar.read_other),) if environment.events.rpc_backup_url else ()
         contract = (Source(name=GAPS, read=read_gaps),) if environment.events.contract_ids else ()
         return (*sources, *backup, *contract)
 

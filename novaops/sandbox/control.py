@@ -8,6 +8,7 @@ from flask import Flask, Response, jsonify, request
 from novaops.sandbox import lifecycle
 from novaops.sandbox.faults import WrongFaultError, effects, faults
 from novaops.sandbox.scenarios import UnknownScenarioError, stage
+from novaops.sandbox.ticker import ticker
 from novaops.sandbox.world import world
 
 
@@ -65,5 +66,6 @@ def _reset() -> Response:
     body = _body()
     asked = body if isinstance(body, dict) else {}
     seed, factor = int(asked.get("seed", world.seed)), float(asked.get("factor", world.factor))
+    ticker.sample_s = float(asked.get("sample_s", ticker.usual_sample_s))
     lifecycle.start_over(seed=seed, factor=factor)
     return _state()

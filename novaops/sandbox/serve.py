@@ -80,7 +80,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--sample-s", type=float, default=SAMPLE_S, help="real seconds from one metric to the next")
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
-    ticker.sample_s = chosen.sample_s
+    ticker.sample_s = ticker.usual_sample_s = chosen.sample_s
     serve(chosen.port, chosen.journal, chosen.seed, chosen.factor)
 
 

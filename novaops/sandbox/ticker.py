@@ -142,7 +142,7 @@ class Ticker:
     """Brings the world from one moment to the next; each sample is written at a whole multiple of `sample_s`."""
 
     def __init__(self) -> None:
-        self.sample_s = SAMPLE_S
+        self.sample_s = self.usual_sample_s = SAMPLE_S
         self._next = datetime.now(UTC)
         self._database = figures.Database()
         self._redis = figures.Redis()

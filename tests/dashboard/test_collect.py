@@ -16,11 +16,10 @@ from django.utils import timezone
 
 from dashboard import collect, leases, models, overview, samples, tasks, watchdog
 from dashboard.models import Alert, Latest, Reading, Round, Sample, Series
-from dashboard.status import State
 from novaops import environment as declared
 from novaops import live
 from novaops.cloud import aws as aws_calls
-from novaops.environment import Environment, RuleChange
+from novaops.environment import Environment
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -262,35 +261,6 @@ def test_a_collector_that_lost_its_lease_writes_nothing(aws, environment, monkey
     assert not Sample.objects.exists()
     assert not Reading.objects.exists()
     assert leases.held(environment.name, 99) is True
-
-
-def quick(environment: Environment) -> Environment:
-    return environment.model_copy(update={"rules": {"high-cpu": RuleChange(for_s=5)}})
-
-
-def wait_for(environment: Environment, state: State, within_s: float = 45) -> overview.Overview:
-    """Collect until the API server's tile is in that state."""
-    deadline = monotonic() + within_s
-    while True:
-        round_of(environment)
-        shown = overview.build(environment)
-        if shown.tiles[0].state == state:
-            return shown
-        assert monotonic() < deadline, shown.tiles[0]
-
-
-@pytest.mark.long
-def test_high_cpu_is_seen_named_and_clears_after_the_restart(aws, environment):
-    environment = quick(environment)
-    steer("scenario", {"name": "high-cpu"})
-    burning = wait_for(environment, State.CRIT)
-    alert = Alert.objects.get()
-    assert (alert.rule, alert.state, burning.verdict.sentence) == ("high-cpu", "firing", alert.sentence)
-    assert alert.sentence.startswith("The API server's CPU is at 9")
-    steer("scenario", {"name": "calm"})
-    wait_for(environment, State.OK)
-    alert.refresh_from_db()
-    assert alert.state == "cleared"
 
 
 def test_the_task_collects_what_is_due_only(aws, environment):
