@@ -154,7 +154,7 @@ def certificate(record: Restore) -> str:
             f"- Asked for: {told(record.asked_at)} by {record.run.requested_by}: {record.run.reason}",
             f"- Available in RDS: {told(record.available_at) if record.available_at else 'never'}",
             f"- Proven: {told(record.proven_at) if record.proven_at else 'no'}",
-            f"- RTO, from asking to proven: {_seconds(record.rto_s)}",
+            f"- RTO, from asking to {'the cut-over' if record.used_at else 'proven'}: {_seconds(record.rto_s)}",
             f"- RPO, from the newest restored row to the newest of production then: {_seconds(record.rpo_s)}",
             f"- Lost: {record.loss}",
             f"- PostgreSQL: {record.version or 'not asked'}; {_schema(record.same_schema)}",

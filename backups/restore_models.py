@@ -14,8 +14,8 @@ TO_SECOND = "%Y-%m-%d %H:%M:%S UTC"
 class Restore(models.Model):
     """One restore, entered when its run begins and filled in when that is over.
 
-    `rto_s` is from asking to a proven database; `rpo_s` from the newest restored row to the newest of production when
-    it was asked for. Both are empty where they are not proven.
+    `rto_s` is from asking to a proven database, or to the end of the cut-over to it; `rpo_s` from the newest restored
+    row to the newest of production when it was asked for. Both are empty where they are not proven.
     """
 
     class Kind(models.TextChoices):
@@ -41,6 +41,8 @@ class Restore(models.Model):
     asked_at = models.DateTimeField()
     available_at = models.DateTimeField(null=True)
     proven_at = models.DateTimeField(null=True)
+    # When a cut-over to it was complete.
+    used_at = models.DateTimeField(null=True)
     version = models.CharField(max_length=60, blank=True)
     same_schema = models.BooleanField(null=True)
     # One entry for each key table, as backups.contents tells it.

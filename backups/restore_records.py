@@ -15,12 +15,23 @@ RESTORING = {"restore-snapshot": False, "restore-to-time": False, "restore-drill
 
 
 def on_run_changed(*, run: Run, **_: Any) -> None:
-    """Enter a restore that has begun, and fill in one that is over; both in the transaction of the run."""
+    """Enter a restore that has begun, fill in one that is over or cut over to; in the transaction of the run."""
+    if run.action == "cut-over" and run.status == RunStatus.SUCCEEDED:
+        _used(run)
     if run.action not in RESTORING or run.started_at is None:
         return
     record, _created = Restore.objects.get_or_create(run=run, defaults=_beginning(run))
     if run.status in FINISHED:
         _fill_in(record, run)
+
+
+def _used(run: Run) -> None:
+    """Only now is what was lost back: the time to recover ends with the first cut-over."""
+    found = Restore.objects.filter(environment=run.environment, instance=run.params.get("instance"), used_at=None)
+    for record in found.select_for_update():
+        record.used_at = run.finished_at or run.created_at
+        record.rto_s = (record.used_at - record.asked_at).total_seconds()
+        record.save(update_fields=["used_at", "rto_s"])
 
 
 def _beginning(run: Run) -> dict[str, Any]:
