@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from dashboard import overview, quiet
+from dashboard import overview, quiet, witnesses
 from dashboard.context_processors import asked
 from dashboard.forms import AlertFilters, MaintenanceForm, SilenceForm
 from dashboard.models import Alert, AlertState, Maintenance, Silence
@@ -82,6 +82,18 @@ def silence(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @requires(Verb.SILENCE)
+def close(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say that an alert is over whose witnesses outside do not."""
+    one = _alert(pk)
+    try:
+        quiet.close(one, _environment(one.environment), reason=request.POST.get("reason", ""), by=user_of(request))
+    except quiet.Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect(one)
+
+
+@require_POST
+@requires(Verb.SILENCE)
 def lift(request: HttpRequest, pk: int) -> HttpResponse:
     """End a silence before its time."""
     return _ended(request, get_object_or_404(Silence, pk=pk), "dashboard:alerts")
@@ -143,6 +155,7 @@ def _alert_page(request: HttpRequest, one: Alert, form: SilenceForm | None = Non
         "environment": environment,
         "firing": one.state == AlertState.FIRING,
         "muted": quiet.why_muted(one, now),
+        "closable": one.state == AlertState.FIRING and witnesses.only_outside(one),
         "offers": overview.offers_for([one], user, environment) or offers.of_service(user, one.service, environment),
         "before": _before(one),
         "form": form or SilenceForm(),

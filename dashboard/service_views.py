@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -135,12 +136,12 @@ def _past(watched: Service, environment: Environment, name: str, now: datetime) 
 
 
 def _alerts(environment: Environment, kind: str, now: datetime) -> list[Alert]:
-    """Those that fire, then the latest of the last day."""
+    """Those that fire, then the latest of the last day, with their witnesses."""
     rows = Alert.objects.filter(environment=environment.name, service=kind, fired_at__gte=now - ALERTS_BACK)
     firing = Alert.objects.filter(environment=environment.name, service=kind, state=AlertState.FIRING)
-    return sorted(rows.union(firing), key=lambda one: (one.state != AlertState.FIRING, -one.fired_at.timestamp()))[
-        :MOST_ALERTS
-    ]
+    found = sorted(rows.union(firing), key=lambda one: (one.state != AlertState.FIRING, -one.fired_at.timestamp()))
+    prefetch_related_objects(found[:MOST_ALERTS], "witnesses")
+    return found[:MOST_ALERTS]
 
 
 def _others(watched: Service, environment: Environment, rows: list[Series], now: datetime) -> list[Line]:

@@ -37,6 +37,7 @@ urlpatterns = [
     path("alerts/", alert_views.alerts, name="alerts"),
     path("alerts/<int:pk>/", alert_views.alert, name="alert"),
     path("alerts/<int:pk>/silence", alert_views.silence, name="silence"),
+    path("alerts/<int:pk>/close", alert_views.close, name="close-alert"),
     path("silences/<int:pk>/lift", alert_views.lift, name="lift-silence"),
     path("maintenance/", alert_views.maintenance, name="maintenance"),
     path("maintenance/plan", alert_views.plan, name="plan-maintenance"),

@@ -157,6 +157,12 @@ def end(alert: Alert, source: str, name: str, at: datetime, *, sentence: str = "
     return True
 
 
+def only_outside(alert: Alert) -> bool:
+    """Whether our own rule does not say so now, and others do."""
+    standing = set(alert.witnesses.filter(ended_at=None).values_list("source", flat=True))
+    return bool(standing) and Witness.Source.RULE not in standing
+
+
 def clear(alert: Alert, now: datetime) -> None:
     """The alert is over, whoever witnessed it."""
     alert.witnesses.filter(ended_at=None).update(ended_at=now)

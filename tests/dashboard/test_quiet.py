@@ -93,6 +93,32 @@ def test_who_cannot_act_cannot_silence(role: str, environment, user_with_role):
         silenced(fired(), environment, user_with_role(role, "someone"))
 
 
+def told_by(alert: Alert, *sources: str) -> None:
+    for source in sources:
+        alert.witnesses.create(source=source, name="x", sentence="y", since=alert.fired_at)
+
+
+def test_an_alert_that_nobody_outside_ends_is_closed_by_hand_and_audited(responder, client_of):
+    alert, client = fired(), client_of(responder)
+    told_by(alert, "cloudwatch", "pagerduty")
+    assert "It is over" in client.get(alert.get_absolute_url()).content.decode()
+    client.post(f"/alerts/{alert.pk}/close", {"reason": "no"})
+    alert.refresh_from_db()
+    assert alert.state == "firing"
+    client.post(f"/alerts/{alert.pk}/close", {"reason": "the alarm was deleted"})
+    alert.refresh_from_db()
+    assert (alert.state, alert.witnesses.filter(ended_at=None).count()) == ("cleared", 0)
+    assert Entry.objects.get().verb == "alert.closed"
+
+
+@pytest.mark.parametrize("sources", [("rule", "cloudwatch"), ()])
+def test_what_novaops_measures_itself_is_not_closed_by_hand(sources: tuple[str, ...], environment, responder):
+    alert = fired()
+    told_by(alert, *sources)
+    with pytest.raises(quiet.Refused, match="measures it itself"):
+        quiet.close(alert, environment, reason="I think it is fine", by=responder)
+
+
 def test_only_a_commander_plans_maintenance(environment, responder, commander):
     with pytest.raises(quiet.Refused, match="ask a commander"):
         window(environment, responder)
