@@ -1,5 +1,8 @@
 """What collection keeps of Nova: series and samples, the latest reading of each service, rounds, leases and alerts."""
 
+import uuid
+from datetime import timedelta
+
 from django.contrib.auth.models import User
 from django.db import models
 from django.urls import reverse
@@ -134,6 +137,50 @@ class Deployment(models.Model):
 
     def __str__(self) -> str:
         return self.task_definition
+
+
+class Enquiry(models.Model):
+    """What a page asked of the outside, and what a worker was told: pages never ask. Forgotten after an hour."""
+
+    class State(models.TextChoices):
+        ASKED = "asked", "Asked"
+        LOOKING = "looking", "Looking"
+        TOLD = "told", "Told"
+        FAILED = "failed", "Failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    environment = models.CharField(max_length=40)
+    service = models.CharField(max_length=20)
+    subject = models.CharField(max_length=20)
+    params = models.JSONField(default=dict)
+    asked_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    state = models.CharField(max_length=8, choices=State, default=State.ASKED)
+    # Names the query that runs at CloudWatch meanwhile.
+    query_id = models.CharField(max_length=100, blank=True)
+    sentence = models.TextField(blank=True)
+    answer = models.JSONField(default=dict)
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-asked_at"]
+        indexes = [models.Index(fields=["environment", "service", "subject", "-asked_at"], name="enquiry_recent")]
+
+    def __str__(self) -> str:
+        return f"{self.subject} of {self.environment} {self.service}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("dashboard:enquiry", args=[self.service, self.pk])
+
+    @property
+    def pending(self) -> bool:
+        """Whether the answer is still to come."""
+        return self.state in (self.State.ASKED, self.State.LOOKING)
+
+    @property
+    def late(self) -> bool:
+        """Whether no worker has taken it in a time in which one should have."""
+        return self.state == self.State.ASKED and timezone.now() - self.asked_at > timedelta(seconds=15)
 
 
 class Round(models.Model):

@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from dashboard import collect, partitions, pulses, rollups, telling, vitals, watchdog
+from dashboard import collect, enquiries, partitions, pulses, rollups, telling, vitals, watchdog
 from dashboard.hooks import inbox, polling, subscriptions
 from dashboard.models import Round
 from novaops import environment as declared
@@ -69,6 +69,14 @@ def roll_up() -> None:
     rollups.roll_up(timezone.now())
 
 
+@shared_task(expires=60)
+def answer(enquiry_id: str) -> None:
+    """Carry on with what a page asked; a query that runs at CloudWatch is looked at again."""
+    again_s = enquiries.carry_on(enquiry_id)
+    if again_s:
+        answer.apply_async((enquiry_id,), countdown=again_s)
+
+
 @shared_task
 def keep_samples() -> None:
     """Make partitions ahead, drop what is too old."""
@@ -77,6 +85,7 @@ def keep_samples() -> None:
         partitions.make_ahead(table, now)
     for table in partitions.TABLES:
         partitions.try_drop_old(table, now)
+    enquiries.forget_old(now)
     Round.objects.filter(started_at__lt=now - KEEP_ROUNDS).delete()
 
 

@@ -5,6 +5,7 @@ from django.urls import path
 from dashboard import (
     alert_views,
     commands,
+    detail_views,
     health,
     metrics_views,
     notices,
@@ -22,6 +23,9 @@ urlpatterns = [
     path("fragments/overview", views.tiles, name="tiles"),
     path("services/", service_views.index, name="services"),
     path("services/<slug:kind>/", service_views.service, name="service"),
+    path("services/<slug:kind>/detail/", detail_views.detail, name="detail"),
+    path("services/<slug:kind>/ask/<slug:subject>", detail_views.ask, name="ask"),
+    path("services/<slug:kind>/asked/<uuid:pk>/", detail_views.enquiry, name="enquiry"),
     path("services/<slug:kind>/table/", service_views.table, name="table"),
     path("settings/thresholds/", threshold_views.thresholds_page, name="thresholds"),
     path("settings/thresholds/<slug:key>/", threshold_views.threshold, name="threshold"),

@@ -13,11 +13,12 @@ from dashboard.services.base import (
     Rule,
     Series,
     Service,
+    Setting,
     Source,
     TileValue,
     register,
 )
-from dashboard.services.containers import ECS_SERIES, ecs_values, missing_tasks
+from dashboard.services.containers import ECS_SERIES, TASK_DEFINITION, ecs_values, missing_tasks, read_variables
 from novaops.cloud import autoscaling, elbv2
 from novaops.environment import Environment
 
@@ -41,6 +42,11 @@ def read_group(asking: Asking) -> Observation:
         values={"desired": found.desired, "running": serving, "pending": found.instances - serving},
         facts={"smallest": found.minimum, "largest": found.maximum},
     )
+
+
+def read_settings(asking: Asking) -> Observation:
+    """The settings of the revision that runs."""
+    return read_variables(asking, asking.environment.api.ecs)
 
 
 def read_targets(asking: Asking) -> Observation:
@@ -190,6 +196,11 @@ class Api(Service):
         Chart(key="targets", title="Targets of the load balancer", series=("healthy_targets", "ill_targets")),
         Chart(key="tasks", title="Tasks", series=("running", "desired", "pending")),
     )
+    settings = (
+        Setting(label="DB_POOL_MAX", fact="variables.DB_POOL_MAX", source=TASK_DEFINITION),
+        Setting(label="DB_HOST", fact="variables.DB_HOST", source=TASK_DEFINITION),
+        Setting(label="Revision", fact="task_definition", source="ECS"),
+    )
     spark = "cpu"
     spark_label = "CPU of the API server in % over 3 hours"
 
@@ -197,8 +208,11 @@ class Api(Service):
         return (*(self.on_ecs if environment.api.kind == "ecs" else self.on_ec2), *self.series)
 
     def sources_in(self, environment: Environment) -> tuple[Source, ...]:
-        tasks, group = Source(name="ECS", read=read_tasks), Source(name=GROUP, read=read_group)
-        return (Source(name="ALB", read=read_targets), tasks if environment.api.kind == "ecs" else group)
+        load_balancer = Source(name="ALB", read=read_targets)
+        if environment.api.kind != "ecs":
+            return (load_balancer, Source(name=GROUP, read=read_group))
+        settings = Source(name=TASK_DEFINITION, read=read_settings)
+        return (load_balancer, Source(name="ECS", read=read_tasks), settings)
 
     def dimensions(self, environment: Environment, node: str) -> dict[str, str]:
         api = environment.api

@@ -202,6 +202,15 @@ class Chart:
     series: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A setting that matters in an emergency. `fact` is its place in a reading's facts: `variables.X`."""
+
+    label: str
+    fact: str
+    source: str
+
+
 class Service:
     """What one tile stands for: its series, its rules, its sources and what of it the tile shows.
 
@@ -216,6 +225,7 @@ class Service:
     sources: ClassVar[tuple[Source, ...]] = ()
     tile: ClassVar[tuple[TileValue, ...]] = ()
     charts: ClassVar[tuple[Chart, ...]] = ()
+    settings: ClassVar[tuple[Setting, ...]] = ()
     spark: ClassVar[str] = ""
     spark_label: ClassVar[str] = ""
     trends: ClassVar[tuple[str, ...]] = ()

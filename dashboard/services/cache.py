@@ -14,6 +14,7 @@ from dashboard.services.base import (
     Rule,
     Series,
     Service,
+    Setting,
     Source,
     TileValue,
     register,
@@ -148,6 +149,12 @@ class Cache(Service):
         Chart(key="cpu", title="CPU of the engine", series=("cpu",)),
         Chart(key="connections", title="Connections", series=("connections",)),
         Chart(key="replication", title="Replication lag", series=("replication_lag",)),
+    )
+    settings = (
+        Setting(label="maxmemory-policy", fact="policy", source=DIRECT),
+        Setting(label="Node type", fact="node_type", source="ElastiCache"),
+        Setting(label="Multi-AZ", fact="multi_az", source="ElastiCache"),
+        Setting(label="Automatic failover", fact="automatic_failover", source="ElastiCache"),
     )
     spark = "memory"
     spark_label = "Memory of the Redis primary in % over 3 hours"

@@ -1,13 +1,18 @@
 """What the services on ECS have in common: their tasks and deployments, read for all of them in one call."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from dashboard.services.base import Asking, Columns, Observation, Series
-from novaops.cloud import ecs
+from dashboard.task_definitions import secret_names, shown, variables
+from novaops.cloud import ecs, task_definitions
 from novaops.cloud.errors import OutsideError
 from novaops.environment import EcsService, Environment
 
+TASK_DEFINITION = "Task definition"
+# The environment variables that the runbook speaks of.
+MATTER = ("DB_POOL_MAX", "DB_HOST", "RPC_URL", "START_BLOCK")
 # A task or two may fail by chance, or before their image is there.
 TOO_MANY_FAILED = 3
 MOST_STOPPED = 5
@@ -66,6 +71,21 @@ def deployment_failed(service: ecs.Service) -> bool:
         return True
     told = (message for _, message in service.events if DEPLOYED in message or DEPLOYMENT_FAILED in message)
     return DEPLOYMENT_FAILED in next(told, "")
+
+
+def read_variables(asking: Asking, declared: EcsService | None) -> Observation:
+    """The variables that matter in an emergency, as the running revision has them; of addresses only the host."""
+    found = described(asking, declared)
+    container = _revision(asking.environment, found.task_definition).container(declared.container if declared else "")
+    told, secret = variables(container), secret_names(container)
+    values = {name: "a secret" if name in secret else shown(name, told.get(name)) for name in MATTER}
+    return Observation(facts={"variables": values})
+
+
+@lru_cache(maxsize=32)
+def _revision(environment: Environment, arn: str) -> task_definitions.Definition:
+    """A revision never changes: it is asked for once."""
+    return task_definitions.describe(environment, arn)
 
 
 def missing_tasks(new: Columns) -> dict[datetime, float]:

@@ -15,6 +15,7 @@ from dashboard.services.base import (
     Rule,
     Series,
     Service,
+    Setting,
     Source,
     TileValue,
     register,
@@ -247,6 +248,14 @@ class Database(Service):
         Chart(key="storage", title="Free storage", series=("free_storage",)),
         Chart(key="replicas", title="Lag of the replicas", series=("replica_lag",)),
         Chart(key="queries", title="Longest query", series=("longest_query",)),
+    )
+    settings = (
+        Setting(label="Engine", fact="engine", source="RDS"),
+        Setting(label="Class", fact="instance_class", source="RDS"),
+        Setting(label="Multi-AZ", fact="multi_az", source="RDS"),
+        Setting(label="Storage in GB", fact="storage_gb", source="RDS"),
+        Setting(label="Days of backups", fact="backup_retention_days", source="RDS"),
+        Setting(label="Restorable until", fact="latest_restorable_at", source="RDS"),
     )
     spark = "connections"
     spark_label = "Database connections over 3 hours"

@@ -16,11 +16,12 @@ from dashboard.services.base import (
     Rule,
     Series,
     Service,
+    Setting,
     Source,
     TileValue,
     register,
 )
-from dashboard.services.containers import ECS_SERIES, ecs_values, missing_tasks
+from dashboard.services.containers import ECS_SERIES, TASK_DEFINITION, ecs_values, missing_tasks, read_variables
 from novaops.cloud import logs, nova_db, stellar_rpc
 from novaops.environment import Environment
 
@@ -43,6 +44,11 @@ NEVER_S = 30 * 86400.0
 def read_tasks(asking: Asking) -> Observation:
     """Desired, running and pending tasks, and the deployments."""
     return ecs_values(asking, asking.environment.events)
+
+
+def read_settings(asking: Asking) -> Observation:
+    """The settings of the revision that runs."""
+    return read_variables(asking, asking.environment.events)
 
 
 def read_cursor(asking: Asking) -> Observation:
@@ -196,6 +202,11 @@ class Events(Service):
         Chart(key="cpu", title="CPU and memory", series=("cpu", "memory")),
         Chart(key="tasks", title="Tasks", series=("running", "desired", "pending")),
     )
+    settings = (
+        Setting(label="RPC_URL", fact="variables.RPC_URL", source=TASK_DEFINITION),
+        Setting(label="START_BLOCK", fact="variables.START_BLOCK", source=TASK_DEFINITION),
+        Setting(label="Revision", fact="task_definition", source="ECS"),
+    )
     spark = "lag_ledgers"
     spark_label = "Ledgers behind over 3 hours"
 
@@ -209,6 +220,7 @@ class Events(Service):
     def sources_in(self, environment: Environment) -> tuple[Source, ...]:
         sources = (
             Source(name="ECS", read=read_tasks),
+            Source(name=TASK_DEFINITION, read=read_settings),
             Source(name=RPC, read=stellar.read_rpc),
             Source(name=CURSOR, read=read_cursor),
             Source(name=LOG, read=read_log),

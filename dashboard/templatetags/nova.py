@@ -188,6 +188,12 @@ def until(start: datetime | None, end: datetime | None) -> timedelta | None:
 
 
 @register.filter
+def moment(text: str) -> datetime:
+    """A moment that was kept as text, for the filters that write times."""
+    return datetime.fromisoformat(text)
+
+
+@register.filter
 def age(at: datetime | None) -> str:
     """How long ago, counting on in the browser; the words inside stand without JavaScript and in print."""
     if at is None:

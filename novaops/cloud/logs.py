@@ -1,13 +1,18 @@
-"""CloudWatch Logs: the lines of a log group in a bounded stretch of time."""
+"""CloudWatch Logs: the lines of a log group in a bounded stretch of time, by FilterLogEvents or by Logs Insights."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from novaops.cloud import aws
+from novaops.cloud.errors import OutsideError
 from novaops.environment import Environment
 
 PAGES = 5
+FIRST_STRETCH = timedelta(seconds=30)
+SHORTEST_STRETCH = timedelta(seconds=1)
+STRETCHES = 12
+STRETCH_LINES = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +47,60 @@ def filter_events(
             break
         params["nextToken"] = page["nextToken"]
     return lines[:limit]
+
+
+def newest(
+    environment: Environment, group: str, *, start: datetime, end: datetime, pattern: str = "", limit: int = 100
+) -> list[Line]:
+    """The newest `limit` lines, oldest first. FilterLogEvents begins with the oldest: stretches are read backwards."""
+    found: list[Line] = []
+    length = FIRST_STRETCH
+    for _ in range(STRETCHES):
+        if end <= start or len(found) >= limit:
+            break
+        since = max(start, end - length)
+        lines = filter_events(environment, group, start=since, end=end, pattern=pattern, limit=STRETCH_LINES)
+        if len(lines) >= STRETCH_LINES and length > SHORTEST_STRETCH:
+            # The newest of them are beyond the limit of the answer.
+            length = max(length / 8, SHORTEST_STRETCH)
+            continue
+        found = lines + found
+        # The end of a stretch belongs to it.
+        end, length = since - timedelta(milliseconds=1), length * 4
+    return found[-limit:]
+
+
+def start_query(environment: Environment, group: str, query: str, *, start: datetime, end: datetime, limit: int) -> str:
+    """Let Logs Insights look through a long stretch; its id is for `query_result`."""
+    answer = aws.read(
+        environment,
+        "logs:StartQuery",
+        logGroupName=group,
+        startTime=int(start.timestamp()),
+        endTime=int(end.timestamp()),
+        queryString=query,
+        limit=limit,
+    )
+    return str(answer["queryId"])
+
+
+def query_result(environment: Environment, query_id: str) -> list[Line] | None:
+    """The lines that a query found, oldest first; None while it runs. Raises an OutsideError where it failed."""
+    answer = aws.read(environment, "logs:GetQueryResults", queryId=query_id)
+    if answer["status"] in ("Scheduled", "Running", "Unknown"):
+        return None
+    if answer["status"] != "Complete":
+        raise OutsideError(f"Logs Insights ended the query as {answer['status'].lower()}")
+    rows = [{field["field"]: field["value"] for field in row} for row in answer["results"]]
+    lines = (
+        Line(
+            at=datetime.fromisoformat(row["@timestamp"]).replace(tzinfo=UTC),
+            stream=row.get("@logStream", ""),
+            message=row.get("@message", ""),
+        )
+        for row in rows
+    )
+    return sorted(lines, key=lambda line: line.at)
 
 
 def _line(event: dict[str, Any]) -> Line:

@@ -8,10 +8,11 @@ from django.utils import timezone
 from playwright.sync_api import Page
 
 from dashboard import rollups, samples
-from dashboard.models import Deployment
+from dashboard.models import Deployment, Enquiry
 from dashboard.samples import Key
 from tests.browser.conftest import OpenPage
 from tests.browser.looks import LOOKS
+from tests.browser.test_budgets import load
 from tests.browser.watch import faults
 from tests.dashboard.conftest import calm, environment
 from tests.dashboard.test_overview import alert
@@ -56,8 +57,36 @@ def test_charts_are_drawn_and_accessible_in_every_look(open_page: OpenPage, view
     label = str(page.locator("#chart-cpu .plot").get_attribute("aria-label"))
     assert label.startswith("CPU and memory. cpu: ")
     assert faults(page, LOOKS) == []
+    page.locator("#detail").wait_for()
     page.goto("/services/api/table/?chart=cpu&range=1h")
     assert faults(page, LOOKS[-1:]) == []
+
+
+@pytest.mark.usefixtures("calm")
+def test_what_was_asked_is_told_in_place_and_accessible(open_page: OpenPage, responder: User) -> None:
+    calm_at = timezone.now()
+    page = open_page(user=responder)
+    page.goto("/services/events/")
+    page.get_by_label("Text").fill("ledger")
+    page.get_by_role("button", name="Look").click()
+    page.locator("#asked-logs", has_text="A worker will look").wait_for()
+    lines = [{"at": calm_at.isoformat(), "stream": "1", "message": "ERROR ledger 7 " + "x" * 300}]
+    group = {"pattern": "ERROR ledger #", "number": 1, "first_at": lines[0]["at"], "last_at": lines[0]["at"]}
+    told = {"lines": lines, "groups": [group], "full": False, "source": "FilterLogEvents of /nova/event-processor"}
+    Enquiry.objects.update(state="told", told_at=calm_at, answer=told)
+    page.locator("#asked-logs", has_text="ERROR ledger #").wait_for()
+    page.locator("#asked-logs summary").click()
+    page.evaluate("scrollTo(0, 0)")
+    assert faults(page, (LOOKS[0], LOOKS[1], LOOKS[-1])) == []
+
+
+@pytest.mark.usefixtures("_past")
+def test_a_service_page_stays_within_its_budget(open_page: OpenPage, viewer: User) -> None:
+    first = load(open_page(user=viewer), "/services/api/?range=1h")
+    assert first.kinds["Script"] <= 75_000
+    assert first.kinds["Stylesheet"] <= 15_000
+    assert first.bytes <= 150_000
+    assert first.requests <= 20
 
 
 @pytest.mark.usefixtures("_past")

@@ -274,9 +274,9 @@ def test_the_task_collects_what_is_due_only(aws, environment):
 def test_the_command_says_what_it_did(aws, environment):
     out = StringIO()
     call_command("collect", stdout=out)
-    assert out.getvalue().startswith(f"{environment.name}: 15 sources, ")
+    assert out.getvalue().startswith(f"{environment.name}: 17 sources, ")
     call_command("collect", environment=environment.name, stdout=out)
-    assert out.getvalue().count("15 sources") == 2
+    assert out.getvalue().count("17 sources") == 2
 
 
 def test_the_command_names_the_environments_there_are():

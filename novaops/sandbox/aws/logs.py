@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from moto.logs.responses import LogsResponse
 
+from novaops.sandbox.aws import log_insights
 from novaops.sandbox.aws.log_patterns import compiled
 from novaops.sandbox.aws.wire import AwsError, Params, arn, attach
 from novaops.sandbox.world import world
@@ -169,6 +170,13 @@ def _token(token: str | None) -> tuple[int, int]:
         raise AwsError("InvalidParameterException", "The specified nextToken is invalid.") from wrong
 
 
+def lines(params: Params) -> list[tuple[Event, str]]:
+    """Every event of the group between startTime and endTime, in epoch seconds, with its stream."""
+    group, start, end = _group(params), params["startTime"] * 1000, params["endTime"] * 1000
+    found = ((event, name) for name, events in group.streams.items() for event in events)
+    return [(event, name) for event, name in found if start <= event.at_ms <= end]
+
+
 def get_log_events(params: Params) -> dict[str, Any]:
     """logs:GetLogEvents: the newest of one stream unless startFromHead; without further pages."""
     group, name = _group(params), params["logStreamName"]
@@ -188,11 +196,13 @@ def install() -> None:
     """Answer in moto's place."""
     attach(LogsResponse, create_log_group, create_log_stream, put_log_events, describe_log_groups)
     attach(LogsResponse, describe_log_streams, filter_log_events, get_log_events)
+    attach(LogsResponse, log_insights.start_query, log_insights.get_query_results)
 
 
 def reset() -> None:
     """Forget all."""
     _groups.clear()
+    log_insights.reset()
 
 
 def seed() -> None:
