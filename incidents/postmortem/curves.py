@@ -6,7 +6,7 @@ from typing import Any
 
 from dashboard import thresholds
 from dashboard.models import Alert
-from dashboard.services.base import Rule, services
+from dashboard.services.base import Rule, Series, services
 from incidents.health import titles
 from incidents.models import Incident
 from incidents.postmortem import states
@@ -141,9 +141,8 @@ def _sign(seen: Window, kind: str, rule: Rule, alerts: list[Alert]) -> Sign | No
         f"SELECT s.at, s.value, count(*) OVER () FROM {seen.kept.joined} WHERE d.service = %(service)s"  # noqa: S608
         f" AND d.name = %(name)s AND {crossed} AND {BETWEEN} ORDER BY s.at LIMIT 1"
     )
-    first: tuple[Any, ...] | None = next(
-        iter(seen.rows(sql, service=kind, name=rule.series, threshold=rule.threshold)), None
-    )
+    params = {"service": kind, "name": rule.series, "threshold": rule.threshold}
+    first: tuple[Any, ...] | None = next(iter(seen.rows(sql, **params)), None)
     if first is None:
         return None
     known = next(one for one in services[kind].series_in(seen.environment) if one.name == rule.series)
@@ -159,6 +158,8 @@ def _sign(seen: Window, kind: str, rule: Rule, alerts: list[Alert]) -> Sign | No
         waits_s=rule.for_s,
         beyond=first[2],
         fired_at=min(fired, default=None),
+        source=source(known, kind),
+        query=seen.shown(sql, **params),
     )
 
 
@@ -168,31 +169,36 @@ def effects(seen: Window, runs: Iterable[Run], alerts: list[Alert], now: datetim
         if run.status != RunStatus.SUCCEEDED or run.service not in services or not run.finished_at:
             continue
         began = run.started_at or run.created_at
-        for name, unit in _watched(seen, run.service, alerts).items():
+        for known in _watched(seen, run.service, alerts):
+            before = _average(seen, run.service, known.name, began - AROUND_RUN, began)
+            after = _average(seen, run.service, known.name, run.finished_at, min(run.finished_at + AROUND_RUN, now))
             yield Effect(
                 run=run.title,
                 target=run.target,
                 finished_at=run.finished_at,
                 service=titles([run.service])[0],
-                series=name,
-                unit=unit,
-                before=_average(seen, run.service, name, began - AROUND_RUN, began),
-                after=_average(seen, run.service, name, run.finished_at, min(run.finished_at + AROUND_RUN, now)),
+                series=known.name,
+                unit=known.unit,
+                before=before[0],
+                after=after[0],
+                source=source(known, run.service),
+                queries=(before[1], after[1]),
             )
 
 
-def _watched(seen: Window, kind: str, alerts: Iterable[Alert]) -> dict[str, str]:
-    """The series of the service's alerts and of its tile, with their units."""
+def _watched(seen: Window, kind: str, alerts: Iterable[Alert]) -> list[Series]:
+    """The series of the service's alerts and of its tile."""
     rules = [_rule(alert, seen) for alert in alerts if alert.service == kind]
     names = {services[kind].spark, *(rule.series for rule in rules if rule)}
-    return {one.name: one.unit for one in services[kind].series_in(seen.environment) if one.name in names}
+    return [one for one in services[kind].series_in(seen.environment) if one.name in names]
 
 
-def _average(seen: Window, kind: str, name: str, start: datetime, end: datetime) -> float | None:
+def _average(seen: Window, kind: str, name: str, start: datetime, end: datetime) -> tuple[float | None, str]:
+    """The average of that time, and the query that computes it."""
     part = Window(environment=seen.environment, start=start, end=end, kept=seen.kept)
     sql = (
         f"SELECT {seen.kept.average} FROM {seen.kept.joined} WHERE d.service = %(service)s"  # noqa: S608
         f" AND d.name = %(name)s AND {BETWEEN}"
     )
     value: float | None = part.rows(sql, service=kind, name=name)[0][0]
-    return value
+    return value, part.shown(sql, service=kind, name=name)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from incidents.measures import duration
 from incidents.postmortem.escape import inline, table
-from incidents.postmortem.impact import number, with_unit
+from incidents.postmortem.impact import number, queries, with_unit
 from incidents.postmortem.story import AlertFact, Sign, Story
 
 
@@ -73,14 +73,16 @@ def _earlier(story: Story) -> str:
             f"{with_unit(sign.value, sign.unit)} against {number(sign.threshold)}",
             _ahead(sign, story.moments.detected_at),
             _why(sign),
+            inline(sign.source),
         ]
         for sign in story.signs
     ]
     if not rows:
         return "No threshold of the affected services was crossed in the recorded samples."
-    head = ["First sample beyond (UTC)", "Rule", "Value", "Before detection", "What became of it"]
+    head = ["First sample beyond (UTC)", "Rule", "Value", "Before detection", "What became of it", "Source"]
+    asked = [(f"{sign.rule}, {sign.service}", sign.query) for sign in story.signs]
     said = "What could have seen it earlier, from the recorded samples and the rules as they are now:"
-    return f"{said}\n\n{table(head, rows)}"
+    return f"{said}\n\n{table(head, rows)}\n\n{queries(asked)}"
 
 
 def _ahead(sign: Sign, detected_at: datetime | None) -> str:

@@ -78,7 +78,11 @@ def _source(figure: Figure) -> str:
 def _queries(story: Story) -> str:
     """What computes each number again in NovaOps' own database, folded."""
     asked = [(one.label, one.query) for one in story.numbers]
-    asked += [("Each series", story.figures_query)] if story.figures else []
+    return queries([*asked, *([("Each series", story.figures_query)] if story.figures else [])])
+
+
+def queries(asked: list[tuple[str, str]]) -> str:
+    """Queries with what each computes, folded; nothing where there is none."""
     if not asked:
         return ""
     body = "\n\n".join(f"{inline(label)}:\n\n{fence(f'{query};', 'sql')}" for label, query in asked)

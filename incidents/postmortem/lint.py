@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from incidents.measures import duration
 from incidents.postmortem.markers import Kind, Part, parse
+from incidents.postmortem.render import TAGS
 from incidents.postmortem.story import FollowUpFact
 
 LONGEST_GAP = timedelta(minutes=15)
@@ -74,6 +75,7 @@ SOURCED = re.compile(
     re.IGNORECASE,
 )
 IMAGE = re.compile(r"!\[[^\]]*\]\(")
+HTML = re.compile(r"(?<!`)<([A-Za-z][\w-]*)(?=[\s/>])")
 BARE = re.compile(r"(?<![<(\[`\w])(https?://|www\.)\S+")
 
 
@@ -112,6 +114,10 @@ def _line(line: str, at: int) -> Iterator[Finding]:
     if figure and not SOURCED.search(line):
         says = f"“{figure[0].strip()}” has no source: say how it was counted, or link to it."
         yield Finding(check=Check.SOURCE, line=at, sentence=says)
+    for tag in HTML.findall(line):
+        if tag.lower() not in TAGS:
+            says = f"<{tag}> is left out here and may be shown elsewhere: write it between backticks."
+            yield Finding(check=Check.SHOWN, line=at, sentence=says)
     if IMAGE.search(line):
         yield Finding(check=Check.SHOWN, line=at, sentence="An image is shown as a link here: prefer a link.")
     elif BARE.search(line):

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from incidents.measures import duration
 from incidents.postmortem.escape import inline, link, table
-from incidents.postmortem.impact import with_unit
+from incidents.postmortem.impact import queries, with_unit
 from incidents.postmortem.story import Effect, Line, RunFact, StepFact, Story
 
 SKIPPED = "skipped"
@@ -127,8 +127,14 @@ def recovery(story: Story) -> str:
         if measure.name in ("Time to mitigate", "Time to resolve")
     ]
     rows = [_effect(effect) for effect in story.effects]
-    head = ["Action ended (UTC)", "Action", "Series", "Five minutes before", "Five minutes after"]
-    changed = f"\n\nWhat the watched series did around each action:\n\n{table(head, rows)}" if rows else ""
+    head = ["Action ended (UTC)", "Action", "Series", "Five minutes before", "Five minutes after", "Source"]
+    asked = [
+        (f"{effect.series} {when} {effect.run}, {_clock(effect.finished_at)} UTC", query)
+        for effect in story.effects
+        for when, query in zip(("before", "after"), effect.queries, strict=True)
+    ]
+    around = f"What the watched series did around each action:\n\n{table(head, rows)}\n\n{queries(asked)}"
+    changed = f"\n\n{around}" if rows else ""
     return "\n".join(lines) + changed + _restores(story)
 
 
@@ -158,4 +164,5 @@ def _effect(effect: Effect) -> list[str]:
         inline(f"{effect.service}: {effect.series}"),
         with_unit(effect.before, effect.unit),
         with_unit(effect.after, effect.unit),
+        inline(effect.source),
     ]

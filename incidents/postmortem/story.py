@@ -136,6 +136,8 @@ class Sign:
     waits_s: float
     beyond: int
     fired_at: datetime | None
+    source: str
+    query: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +166,7 @@ class Chart:
 
 @dataclass(frozen=True, kw_only=True)
 class Effect:
-    """A series on average before a run began and after it had ended, None where nothing was collected."""
+    """A series on average before a run began and after it had ended, None where nothing was collected; by `queries`."""
 
     run: str
     target: str
@@ -174,6 +176,8 @@ class Effect:
     unit: str
     before: float | None
     after: float | None
+    source: str
+    queries: tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from incidents.postmortem.document import write
 from incidents.postmortem.filled import fields, share
 from incidents.postmortem.gather import gather
 from incidents.postmortem.impact import number, with_unit
-from incidents.postmortem.markers import compose
+from incidents.postmortem.markers import compose, parse
 from incidents.postmortem.render import FRONT_MATTER, cleaner, render
 from novaops.audit.models import Entry
 from novaops.environment import Environment
@@ -83,7 +83,7 @@ def test_every_figure_of_every_series_is_what_was_recorded(drilled: tuple[Incide
 
 
 def test_the_queries_in_it_compute_its_numbers_again(drilled: tuple[Incident, Told]) -> None:
-    text = document_of(drilled[0])
+    text = next(part.raw for part in parse(document_of(drilled[0])) if part.key == "impact")
     queries = {match["label"]: match["sql"] for match in QUERY.finditer(text)}
     assert len(queries) == 5
     with connection.cursor() as cursor:
@@ -94,6 +94,21 @@ def test_the_queries_in_it_compute_its_numbers_again(drilled: tuple[Incident, To
                 assert len(rows) == len(UNITS)
             else:
                 assert f"| {label} | **{number(rows[0][0])}" in text
+
+
+def test_so_do_those_of_the_signs_and_of_what_each_action_changed(drilled: tuple[Incident, Told]) -> None:
+    story = gather(drilled[0], base_url="")
+    text = document_of(drilled[0])
+    with connection.cursor() as cursor:
+        for sign in story.signs:
+            cursor.execute(sign.query)
+            assert cursor.fetchone() == (sign.at, sign.value, sign.beyond)
+            assert sign.query in text
+        for effect in story.effects:
+            for query, value in zip(effect.queries, (effect.before, effect.after), strict=True):
+                cursor.execute(query)
+                assert cursor.fetchone() == (value,)
+                assert with_unit(value, effect.unit) in text
 
 
 def test_the_time_in_each_state_is_the_whole_time(drilled: tuple[Incident, Told]) -> None:

@@ -79,7 +79,7 @@ def test_saving_over_the_same_section_is_a_decision(
 
 def test_the_findings_follow_what_is_typed(document: Postmortem, client_of: SignIn, commander: User) -> None:
     page = text(client_of(commander).post(url("_preview", document), {"text": "It was human error."}))
-    assert 'id="findings" hx-swap-oob="innerHTML"' in page
+    assert 'id="findings" hx-swap-oob="true"' in page
     assert "looks for somebody to blame" in page
 
 

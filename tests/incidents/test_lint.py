@@ -83,6 +83,7 @@ def test_a_follow_up_needs_an_owner_and_a_date() -> None:
 def test_what_reads_differently_elsewhere_is_pointed_at() -> None:
     assert checks("![chart](https://x.example/a.png)") == [Check.SHOWN]
     assert checks("see https://x.example") == [Check.SHOWN]
+    assert checks("see <script>x</script>, `<script>` and <details>") == [Check.SHOWN]
     assert checks("see <https://x.example> and [y](https://y.example)") == []
 
 
