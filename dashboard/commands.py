@@ -33,6 +33,7 @@ PAGES = (
     ("learning:follow_ups", "Follow-ups", "action items"),
     ("learning:lessons", "Learning", "mttd mtta mttm mttr statistics alert noise"),
     ("outbox:messages", "Messages", "slack status page pagerduty told outbox"),
+    ("incidents:slack_people", "Slack people", "settings members nova command"),
     ("runbook:runs", "Runs", "history"),
     ("runbook:catalogue", "Actions", "catalogue runbook"),
     ("runbook:approvals", "Approvals", "inbox second person"),

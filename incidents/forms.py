@@ -9,7 +9,7 @@ from dashboard.models import Alert
 from dashboard.services.base import services
 from incidents.drafting import PAGE_WORDS
 from incidents.incident import CHANNELS
-from incidents.models import FollowUp, Incident, Role
+from incidents.models import FollowUp, Incident, Role, SlackPerson
 from incidents.moments import TITLES
 from incidents.postmortem.render import MAX_BYTES
 from incidents.severity import LOSSES, REACHES, SEVERITIES, computed
@@ -191,6 +191,25 @@ class RoleForm(forms.Form):
         label="What the next commander must know",
         help_text="Goes with the summary when command is handed over.",
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["user"].queryset = User.objects.filter(is_active=True).order_by("username")  # type: ignore[attr-defined]
+
+
+class SlackPersonForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Says which account a member of the Slack workspace has."""
+
+    slack_user = forms.RegexField(
+        regex=r"^[UW][A-Z0-9]{6,19}$",
+        label="Member id in Slack",
+        help_text="As in U024BE7LH: in Slack under the person's profile, Copy member ID.",
+        error_messages={"invalid": "A member id begins with U or W, as in U024BE7LH."},
+    )
+
+    class Meta:
+        model = SlackPerson
+        fields = ["slack_user", "user"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

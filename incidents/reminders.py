@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.core.cache import cache
 from django.utils import timezone
 
@@ -33,7 +34,7 @@ class Reminder:
     def text(self) -> str:
         when = f"{self.due_at:%H:%M} UTC"
         what = f"the next update is due at {when}" if self.late < 0 else f"the update of {when} is overdue"
-        return f"{self.incident.name} {self.incident.title}: {what}. {_who(self.incident)}"
+        return f"{self.incident.name} {self.incident.title}: {what}. {_who(self.incident)} {_url(self.incident)}"
 
 
 def due(now: datetime) -> Iterator[Reminder]:
@@ -71,6 +72,10 @@ def _posted(reminder: Reminder, place: Environment) -> bool:
 def _shown(reminder: Reminder) -> bool:
     """Let the pages show it; False where they do."""
     return bool(cache.add(reminder.key, 1, timeout=24 * 3600))
+
+
+def _url(incident: Incident) -> str:
+    return f"{settings.OWN_URL}{incident.get_absolute_url()}"
 
 
 def _who(incident: Incident) -> str:

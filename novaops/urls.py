@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("novaops.runbook.urls")),
     path("", include("dashboard.urls")),
     path("incidents/", include("incidents.urls")),
+    path("hooks/slack/", include("incidents.slack_urls")),
     path("backups/", include("backups.urls")),
     path("", include("incidents.learning_urls")),
     *([path("sandbox/", include("novaops.sandbox.urls"))] if apps.is_installed("novaops.sandbox") else []),
