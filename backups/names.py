@@ -17,6 +17,8 @@ RESTORED_NAME = re.compile(rf"{RESTORED}-\d{{4}}-\d\d-\d\d-\d+")
 
 # The name of a cluster's snapshot has 63 characters at most: so many are left beside a prefix, a date and a run.
 MOST_OF_ENVIRONMENT = 20
+# And so many of a copied one's name, within 255.
+MOST_OF_SNAPSHOT = 200
 HYPHENS = re.compile(r"-{2,}")
 
 
@@ -24,6 +26,11 @@ def named(prefix: str, day: date, environment: str = "") -> FromRun:
     """The identifier of what a run makes on that day (UTC): `pre-deploy-2026-11-24-staging-17` in run 17 of staging."""
     where = HYPHENS.sub("-", environment)[:MOST_OF_ENVIRONMENT].strip("-")
     return FromRun("-".join(filter(None, (prefix, day.isoformat(), where, "{run}"))))
+
+
+def copy_named(snapshot: str) -> FromRun:
+    """The identifier of a run's copy: `rds-nova-db-2026-11-24-03-07-copy-17` of `rds:nova-db-2026-11-24-03-07`."""
+    return FromRun(f"{snapshot.replace(':', '-')[:MOST_OF_SNAPSHOT].strip('-')}-copy-{{run}}")
 
 
 def run_tag() -> dict[str, str | FromRun]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import Count, Max, OuterRef, Q, Subquery, Sum
 
 from backups.models import Database, Snapshot
 from novaops.environment import Environment
@@ -74,7 +74,7 @@ class Standing:
 
 
 def standings(environment: Environment, now: datetime) -> list[Standing]:
-    """Every watched database of the environment, Nova's own first: two queries, however many snapshots there are."""
+    """Every watched database of the environment, Nova's own first: three queries, however many snapshots there are."""
     there = Q(snapshots__gone_at=None)
     home = there & Q(snapshots__region=environment.region)
     manual = home & Q(snapshots__kind="manual")
@@ -98,11 +98,14 @@ def standings(environment: Environment, now: datetime) -> list[Standing]:
 
 
 def _newest_good(environment: Environment) -> dict[int, Snapshot]:
+    """By database. The index on a database's snapshots by time gives each newest one at once."""
     good = Snapshot.objects.filter(
-        database__environment=environment.name, region=environment.region, status="available", gone_at=None
+        database=OuterRef("pk"), region=environment.region, status="available", gone_at=None, created_at__isnull=False
     )
-    newest = good.order_by("database_id", "-created_at").distinct("database_id")
-    return {one.database_id: one for one in newest}
+    newest = Subquery(good.order_by("-created_at").values("pk")[:1])
+    databases = Database.objects.filter(environment=environment.name).order_by()
+    ids = [pk for pk in databases.values_list(newest, flat=True) if pk]
+    return {one.database_id: one for one in Snapshot.objects.filter(pk__in=ids).order_by()}
 
 
 def _standing(environment: Environment, row: Database, last_good: Snapshot | None, now: datetime) -> Standing:

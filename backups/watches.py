@@ -71,6 +71,7 @@ def watches(environment: Environment) -> tuple[Watch, ...]:
             says="{value:.0f} % of the region's manual snapshots are used",
             above=policy.QUOTA_PERCENT,
             causes=("old snapshots that nobody deleted",),
+            offers=("delete-snapshots",),
         ),
         _watch(
             environment,

@@ -10,9 +10,10 @@ class IncidentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the receivers; tell the overview and the palette what is open, and the engine of an open SEV1."""
+        from backups import claims
         from dashboard import commands, overview
         from dashboard import marks as on_charts
-        from incidents import api, broken_glass, marks, owed, receivers, strip
+        from incidents import api, broken_glass, marks, needed, owed, receivers, strip
         from novaops.runbook import approvals
         from novaops.runbook.api import api as engine_api
 
@@ -24,3 +25,4 @@ class IncidentsConfig(AppConfig):
         on_charts.sources.append(marks.of)
         engine_api.add_router("", api.router)
         receivers.connect()
+        claims.claimants.append(needed.claimed)

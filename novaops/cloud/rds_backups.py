@@ -13,7 +13,6 @@ CREATE_OF_CLUSTER = aws.Operation("rds:CreateDBClusterSnapshot")
 DELETE = aws.Operation("rds:DeleteDBSnapshot")
 DELETE_OF_CLUSTER = aws.Operation("rds:DeleteDBClusterSnapshot")
 COPY = aws.Operation("rds:CopyDBSnapshot")
-COPY_OF_CLUSTER = aws.Operation("rds:CopyDBClusterSnapshot")
 ABSENT = frozenset({*rds_snapshots.ABSENT, "DBClusterSnapshotNotFoundFault", "DBClusterNotFoundFault"})
 INSTANCE, CLUSTER = "instance", "cluster"
 QUOTAS = {INSTANCE: "ManualSnapshots", CLUSTER: "ManualClusterSnapshots"}
@@ -44,9 +43,9 @@ class Quota:
     most: int
 
 
-def copy_into(region: str, kind: str) -> aws.Operation:
-    """The call that copies a snapshot into that region, which is where it is made."""
-    return replace(COPY if kind == INSTANCE else COPY_OF_CLUSTER, region=region)
+def copy_into(region: str) -> aws.Operation:
+    """The call that copies an instance's snapshot into that region, which is where it is made."""
+    return replace(COPY, region=region)
 
 
 def describe(environment: Environment, kind: str, name: str) -> Kept:

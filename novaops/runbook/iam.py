@@ -132,7 +132,25 @@ def _kept(environment: Environment) -> list[str]:
 
 def _snapshots(environment: Environment) -> list[str]:
     """Those databases with the snapshots that runs take of them and restore."""
-    return [*_kept(environment), *(_arn(environment, "rds", f"{kind}:*") for kind in ("cluster-snapshot", "snapshot"))]
+    return [*_kept(environment), *_only_snapshots(environment)]
+
+
+def _only_snapshots(environment: Environment) -> list[str]:
+    return [_arn(environment, "rds", f"{kind}:*") for kind in ("cluster-snapshot", "snapshot")]
+
+
+def _copied(environment: Environment) -> list[str]:
+    """Snapshots at home and in the region that they are copied to."""
+    region = environment.backups.copy_to_region
+    places = [environment, *([environment.in_region(region)] if region else [])]
+    return [_arn(place, "rds", "snapshot:*") for place in places]
+
+
+def _copying_key(environment: Environment) -> list[str]:
+    """The key that encrypts the copies there."""
+    wanted = environment.backups
+    there = environment.in_region(wanted.copy_to_region or environment.region)
+    return [wanted.copy_kms_key or _arn(there, "kms", "key/*")]
 
 
 def _restored(environment: Environment) -> list[str]:
@@ -232,8 +250,11 @@ RESOURCES = (
     _rule(r"rds:(RestoreDBInstanceFromDBSnapshot|ModifyDBInstance)", _restored),
     _rule(r"rds:RestoreDBInstanceToPointInTime", _restored_from),
     _rule(r"rds:(DeleteDBInstance|AddRoleToDBInstance)", _changed_later),
-    _rule(r"rds:AddTagsToResource", lambda one: [*_snapshots(one), *_restored(one)]),
-    _rule(r"rds:Describe(DBSnapshots|DBClusterSnapshots)", _snapshots),
+    _rule(r"rds:Delete(DBSnapshot|DBClusterSnapshot)", _only_snapshots),
+    _rule(r"rds:CopyDBSnapshot", _copied),
+    _rule(r"kms:(CreateGrant|DescribeKey)", _copying_key),
+    _rule(r"rds:AddTagsToResource", lambda one: [*{*_snapshots(one), *_copied(one), *_restored(one)}]),
+    _rule(r"rds:Describe(DBSnapshots|DBClusterSnapshots)", lambda one: [*{*_snapshots(one), *_copied(one)}]),
     _rule(r"rds:DescribeDBInstances", _looked_at),
     _rule(r"elasticache:DescribeReplicationGroups", _replication_group),
     _rule(r"elasticache:TestFailover", lambda one: [*_replication_group(one), *_cache_nodes(one)]),

@@ -6,7 +6,7 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backups.names import PRE_DEPLOY, RESTORED, named
+from backups.names import PRE_DEPLOY, RESTORED, copy_named, named
 from novaops.runbook.action import Context, sendable
 
 # FACTS B3; snapshots of clusters and instances have 63 characters at most.
@@ -32,6 +32,13 @@ def test_a_name_is_as_rds_stores_it_and_follows_the_runbook(environment: str, da
     name = filled(day, environment, run)
     assert name == name.lower()
     assert name.startswith(f"pre-deploy-{day.isoformat()}-")
+
+
+@given(source=st.from_regex(r"(rds:)?[a-z](-?[a-z0-9]){0,252}", fullmatch=True), run=runs)
+def test_a_copys_name_is_valid_whatever_it_is_a_copy_of(source: str, run: int) -> None:
+    name = sendable(copy_named(source), Context(environment=None, target="", params={}, run_id=run))
+    assert re.fullmatch(r"(?=.{1,255}$)[A-Za-z](?:-?[A-Za-z0-9])*", name)
+    assert name.endswith(f"-copy-{run}")
 
 
 @given(

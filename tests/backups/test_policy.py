@@ -176,7 +176,7 @@ def test_of_what_was_not_read_only_that_is_told(environment: Environment) -> Non
     assert told.notes[0].state == "unknown"
 
 
-def test_however_many_there_are_two_queries_tell_how_they_stand(environment: Environment) -> None:
+def test_however_many_there_are_three_queries_tell_how_they_stand(environment: Environment) -> None:
     names = [f"db-{number}" for number in range(4)]
     also = environment.backups.model_copy(update={"also": tuple(KeptDatabase(kind="instance", id=n) for n in names)})
     place = environment.model_copy(update={"backups": also})
@@ -184,7 +184,7 @@ def test_however_many_there_are_two_queries_tell_how_they_stand(environment: Env
         snapshot(database(name), f"{name}-1")
     with CaptureQueriesContext(connection) as queries:
         assert [one.database.name for one in policy.standings(place, timezone.now())] == names
-    assert len(queries) == 2
+    assert len(queries) == 3
 
 
 def test_every_rule_offers_actions_that_exist(environment: Environment) -> None:

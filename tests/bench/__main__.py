@@ -20,7 +20,7 @@ def main(names: list[str]) -> None:
         django.setup()
         call_command("migrate", verbosity=0)
         call_command("collectstatic", verbosity=0, interactive=False)
-        from tests.bench import audit, click, history, hooks, incidents, overview, polls
+        from tests.bench import audit, backups, click, history, hooks, incidents, overview, polls
 
         measurements = {
             "click": lambda: click.figures(nova),
@@ -30,6 +30,7 @@ def main(names: list[str]) -> None:
             "history": history.figures,
             "hooks": hooks.figures,
             "incidents": incidents.figures,
+            "backups": backups.figures,
         }
         for name in names or measurements:
             for line in measurements[name]():
