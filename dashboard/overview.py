@@ -257,10 +257,12 @@ def _counts(shown: list[Tile]) -> str:
     return ", ".join(f"{states.count(state)} {state.word.lower()}" for state in tiles.WORST_FIRST if state in states)
 
 
-def offers_for(firing: Iterable[Alert], user: User_, environment: Environment) -> list[Offer]:
-    """What may help, in the order of the firing rules, the worst first."""
+def offers_for(
+    firing: Iterable[Alert], user: User_, environment: Environment, incident: int | None = None
+) -> list[Offer]:
+    """What may help, in the order of the firing rules, the worst first; tied to the incident where there is one."""
     keys = dict.fromkeys(key for alert in firing for key in _offered(alert) if key in actions)
-    found = (offers.offer(user, key, environment) for key in keys)
+    found = (offers.offer(user, key, environment, incident) for key in keys)
     return [offer for offer in found if offer][:MOST_OFFERS]
 
 

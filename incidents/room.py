@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dashboard import overview
+from dashboard.overview import Overview
 from incidents import entries
 from incidents import facts as loader
 from incidents.checklist import spent
@@ -105,7 +106,7 @@ def build(incident: Incident, environment: Environment, user: User, show: str = 
         shown=shown,
         roles=list(incident.roles.filter(until=None).select_related("user")),
         tiles=[tile for tile in shown.tiles if tile.kind in incident.services],
-        offers=suggested(incident, environment, user) if incident.is_open else [],
+        offers=suggested(incident, shown, user) if incident.is_open else [],
         next_update_due_at=due,
         update_overdue=due is not None and due < facts.now,
         can_join=can_join,
@@ -115,11 +116,14 @@ def build(incident: Incident, environment: Environment, user: User, show: str = 
     )
 
 
-def suggested(incident: Incident, environment: Environment, user: User) -> list[offers.Offer]:
-    """The actions on the affected services, tied to the incident."""
-    return [
-        found for kind in incident.services for found in offers.of_service(user, kind, environment, incident.number)
-    ]
+def suggested(incident: Incident, shown: Overview, user: User) -> list[offers.Offer]:
+    """The actions on the affected services, tied to the incident: first what the firing rules suggest, as they rank."""
+    place, number = shown.environment, incident.number
+    firing = [alert for alert in shown.alerts if alert.service in incident.services]
+    first = overview.offers_for(firing, user, place, number)
+    known = {offer.action_key for offer in first}
+    every = (found for kind in incident.services for found in offers.of_service(user, kind, place, number))
+    return [*first, *(offer for offer in every if offer.action_key not in known)]
 
 
 def steps(incident: Incident, facts: Facts) -> list[StepView]:

@@ -95,6 +95,17 @@ def test_declaring_starts_from_the_firing_alert(
     assert (incident.title, incident.severity, incident.services) == ("High CPU", "SEV2", ["api"])
 
 
+def test_the_room_suggests_first_what_the_firing_rule_ranks_first(
+    declare: Declare, client_of: SignIn, commander: User
+) -> None:
+    incident = declare(commander)
+    offered = [
+        offer.action_key for offer in client_of(commander).get(incident.get_absolute_url()).context["room"].offers
+    ]
+    assert offered[:2] == ["scale-api", "restart-api"]
+    assert len(offered) == len(set(offered)) > 2
+
+
 def test_a_form_that_is_not_complete_keeps_what_was_typed(
     place: Environment, client_of: SignIn, responder: User
 ) -> None:
