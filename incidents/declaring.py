@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from dashboard.models import Alert
-from incidents import health
+from incidents import drills, health
 from incidents.evidence import Evidence
 from incidents.guard import Refused, permit
 from incidents.links import link_alert, link_what_is_there
@@ -89,6 +89,7 @@ def declare(declaration: Declaration, *, by: User | None, anyway: bool = False, 
     if not anyway and (there := covering(name, declaration.services)):
         raise Covered(there)
     incident = _opened(declaration, by, via)
+    drills.claim(incident)
     _lay_checklist(incident, declaration.environment)
     _tell_opening(incident, declaration, by)
     publish(incident)

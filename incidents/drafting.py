@@ -102,7 +102,8 @@ def _slack(incident: Incident, environment: Environment, done: list[str], url: s
 
 
 def _headline(incident: Incident, environment: Environment) -> str:
-    return f"{incident.severity} {incident.name} {incident.title} ({environment.title})"
+    drill = "DRILL, nothing is wrong: " if incident.is_drill else ""
+    return f"{drill}{incident.severity} {incident.name} {incident.title} ({environment.title})"
 
 
 def _state(incident: Incident, now: datetime) -> str:

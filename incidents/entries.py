@@ -6,7 +6,7 @@ from django.db.models import Q, QuerySet
 
 from incidents.models import Incident, TimelineEntry
 
-ENTRIES_A_PAGE = 50
+ENTRIES_A_PAGE = 40
 Kind = TimelineEntry.Kind
 # What the address may ask for, with its word.
 SHOWS: dict[str, tuple[str, Q]] = {

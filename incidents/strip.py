@@ -25,7 +25,7 @@ def of(environment: Environment) -> IncidentStrip | None:
         return None
     return IncidentStrip(
         number=incident.number,
-        title=incident.title,
+        title=f"DRILL: {incident.title}" if incident.is_drill else incident.title,
         severity=incident.severity,
         age=timezone.now() - incident.started_at,
         commander=incident.commander.get_username() if incident.commander else "",

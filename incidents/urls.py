@@ -4,6 +4,7 @@ from django.urls import path
 
 from incidents import (
     declare_views,
+    drill_views,
     editor_views,
     moment_views,
     postmortem_views,
@@ -19,6 +20,9 @@ app_name = "incidents"
 urlpatterns = [
     path("", views.index, name="list"),
     path("new", declare_views.new, name="new"),
+    path("drills/", drill_views.index, name="drills"),
+    path("drills/start", drill_views.start, name="drill_start"),
+    path("drills/<int:drill>/end", drill_views.end, name="drill_end"),
     path("declare/<int:alert>", declare_views.declare_alert, name="declare_alert"),
     path("slack-people", slack_views.people, name="slack_people"),
     path("slack-people/<int:pk>/remove", slack_views.remove_person, name="remove_slack_person"),

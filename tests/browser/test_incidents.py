@@ -34,6 +34,8 @@ def test_every_page_of_an_open_incident_is_accessible(
     page = open_page(look, user=commander)
     paths = [reverse("incidents:step", args=[number, key]) for key in STEPS]
     paths += [reverse("incidents:list"), reverse("incidents:new"), reverse("incidents:follow_ups", args=[number])]
+    paths += [reverse("incidents:moments", args=[number]), reverse("incidents:merge", args=[number])]
+    paths += [reverse("incidents:drills")]
     for path in (incident.get_absolute_url(), *paths):
         page.goto(path)
         assert (path, axe(page)) == (path, [])

@@ -137,7 +137,7 @@ def test_command_is_taken_handed_over_and_told(
     assert incident.commander == commander2
     assert "commander took command" in told(incident)
     assert "commander gave command to commander2, handed over by commander" in told(incident)
-    assert last_entry().detail == {"from": "commander", "to": "commander2"}
+    assert last_entry().detail == {"from": "commander", "to": "commander2", "note": ""}
 
 
 def test_command_goes_only_to_somebody_who_may_command(declare: Declare, responder: User, commander: User) -> None:

@@ -1,0 +1,142 @@
+"""Drills: a scenario of the sandbox, worked on the same pages, scored at the end. Never near a real environment."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.http import Http404
+from django.utils import timezone
+
+from incidents.guard import Refused, permit
+from incidents.models import ChecklistStep, Drill, Incident
+from novaops.access.policy import Verb
+from novaops.audit import chain
+from novaops.cloud import rehearsal
+from novaops.cloud.errors import OutsideError
+from novaops.environment import Environment
+
+# From which moment to which, and within how long.
+TARGETS: tuple[tuple[str, str, str, timedelta], ...] = (
+    ("Detect", "begun", "detected_at", timedelta(minutes=5)),
+    ("Acknowledge", "detected_at", "acknowledged_at", timedelta(minutes=5)),
+    ("Mitigate", "detected_at", "mitigated_at", timedelta(minutes=20)),
+    ("Resolve", "detected_at", "resolved_at", timedelta(minutes=40)),
+)
+POINTS_A_TIME = 15
+POINTS_OF_STEPS = 40
+# A time this many times its target is worth nothing.
+WORTHLESS = 3
+
+
+def refusal(place: Environment) -> str:
+    """Why there can be no drill here; empty where there can."""
+    if not settings.SANDBOX_URL:
+        return "A drill needs a simulated Nova, and NOVAOPS_SANDBOX_URL is not set."
+    if place.production:
+        return f"{place.title} is production: there is no drill."
+    if not rehearsal.is_simulated(settings.SANDBOX_URL):
+        return "AWS is not reached through the simulated Nova: a drill could touch something real."
+    return ""
+
+
+def start(place: Environment, scenario: str, *, by: User) -> Drill:
+    """Let the scenario begin; the next incident declared in the environment is the drill's. Raises Refused."""
+    permit(by, Verb.SANDBOX, place)
+    if said := refusal(place):
+        raise Refused(said)
+    if running(place.name):
+        raise Refused("A drill is running here: end it first.")
+    if Incident.objects.filter(environment=place.name, state=Incident.State.OPEN).exists():
+        raise Refused("An incident is open here: a drill would mix with it.")
+    try:
+        known = {one.name for one in rehearsal.scenarios(settings.SANDBOX_URL)}
+        if scenario not in known:
+            raise Refused(f"There is no scenario {scenario!r}.")
+        rehearsal.play(settings.SANDBOX_URL, scenario)
+    except OutsideError as failure:
+        raise Refused(f"The scenario did not start: {failure}.") from failure
+    with transaction.atomic():
+        drill = Drill.objects.create(
+            environment=place.name, scenario=scenario, started_at=timezone.now(), started_by=by
+        )
+        _record("drill.started", drill, by)
+    return drill
+
+
+def end(pk: int, *, by: User) -> Drill:
+    """End the drill, score it, and let the simulated Nova be calm again."""
+    with transaction.atomic():
+        drill = Drill.objects.select_for_update(of=("self",)).select_related("incident").filter(pk=pk).first()
+        if drill is None:
+            raise Http404
+        permit(by, Verb.SANDBOX, None)
+        if drill.ended_at:
+            return drill
+        drill.ended_at = timezone.now()
+        drill.score = score(drill)
+        drill.save()
+        _record("drill.ended", drill, by)
+    try:
+        if settings.SANDBOX_URL:
+            rehearsal.play(settings.SANDBOX_URL, "calm")
+    except OutsideError as failure:
+        raise Refused(f"The drill is scored, but the scenario goes on: {failure}.") from failure
+    return drill
+
+
+def running(environment: str) -> Drill | None:
+    """The drill that goes on there."""
+    return Drill.objects.filter(environment=environment, ended_at=None).select_related("incident").first()
+
+
+def claim(incident: Incident) -> None:
+    """Make a new incident a drill's where one goes on in its environment; in the declaring transaction."""
+    drill = running(incident.environment)
+    if drill is None:
+        return
+    incident.is_drill = True
+    incident.save(update_fields=["is_drill"])
+    if drill.incident is None:
+        drill.incident = incident
+        drill.save(update_fields=["incident"])
+
+
+def score(drill: Drill) -> dict[str, Any]:
+    """How it went: each time beside its target, the steps that were not done, and points out of 100."""
+    incident = drill.incident
+    times = [_time(drill, *target) for target in TARGETS]
+    steps = list(incident.steps.all()) if incident else []
+    missed = [f"{step.title} ({step.get_state_display().lower()})" for step in steps if not _done(step)]
+    done = sum(_done(step) for step in steps)
+    of_steps = round(POINTS_OF_STEPS * done / len(steps)) if steps else 0
+    return {
+        "points": of_steps + sum(time["points"] for time in times),
+        "times": times,
+        "missed": missed if incident else ["No incident was declared"],
+    }
+
+
+def _done(step: ChecklistStep) -> bool:
+    return step.state == ChecklistStep.State.DONE
+
+
+def _time(drill: Drill, name: str, first: str, second: str, target: timedelta) -> dict[str, Any]:
+    start: datetime | None = drill.started_at if first == "begun" else getattr(drill.incident, first, None)
+    end: datetime | None = getattr(drill.incident, second, None)
+    took_s = max((end - start).total_seconds(), 0.0) if start and end else None
+    over = 0.0 if took_s is None else max(took_s / target.total_seconds() - 1, 0.0)
+    points = 0 if took_s is None else round(POINTS_A_TIME * max(1 - over / (WORTHLESS - 1), 0))
+    return {"name": name, "took_s": took_s, "target_s": target.total_seconds(), "points": points}
+
+
+def _record(verb: str, drill: Drill, by: User) -> None:
+    chain.record(
+        verb,
+        by=by,
+        subject=str(drill),
+        environment=drill.environment,
+        incident=drill.incident.number if drill.incident else None,
+        detail={"scenario": drill.scenario, "score": drill.score},
+    )
