@@ -38,6 +38,10 @@ class FromSnapshot(Restore):
         if found["engine_version"] != version:
             sentence = f"It is of PostgreSQL {found['engine_version']}, production runs {version}."
             yield Precheck(state="warning", sentence=sentence)
+        own_key = (ctx.facts["production"] or {"storage": {}})["storage"].get("KmsKeyId", found["kms_key"])
+        if found["kms_key"] != own_key and not ctx.params.get("kms_key"):
+            sentence = f"It is encrypted with another key than production, {found['kms_key'] or 'none'}."
+            yield Precheck(state="warning", sentence=sentence)
         if not found["encrypted"]:
             yield Precheck(state="warning", sentence="The snapshot is not encrypted, and neither will the instance be.")
 
@@ -59,5 +63,6 @@ def _told(snapshot: Snapshot) -> dict[str, Any]:
         "status": snapshot.status,
         "engine_version": snapshot.engine_version,
         "encrypted": snapshot.encrypted,
+        "kms_key": snapshot.kms_key,
         "created_at": created,
     }

@@ -26,6 +26,13 @@ class SourceForm(forms.Form):
         label="Snapshot",
         help_text="Its identifier, automated ones included. Empty: the newest that is available.",
     )
+    kms_key = forms.CharField(
+        max_length=512,
+        required=False,
+        validators=[WORDS],
+        label="Encryption key",
+        help_text="Empty: the snapshot's own. Another KMS key makes a copy of the snapshot first.",
+    )
 
 
 class MomentForm(forms.Form):

@@ -93,6 +93,14 @@ class Restore(Action):
         """The restoring operation and those of its parameters that name the new instance and the source."""
         raise NotImplementedError
 
+    def before(self, ctx: Context) -> Iterable[AnyStep]:
+        """What has to be made of the source first."""
+        return ()
+
+    def after(self, ctx: Context) -> Iterable[AnyStep]:
+        """What is to be taken away again once the instance is there."""
+        return ()
+
     def _changes(self, ctx: Context) -> dict[str, Any]:
         return {**changed_settings(ctx.params), **self.fixed}
 
@@ -125,14 +133,17 @@ class Restore(Action):
         size = int(copied["storage"].get("AllocatedStorage", 0))
         yield Change(what="Storage", before=_stored(copied["storage"]), after="comes with the data, its key too")
         yield Change(what="Cost", before="nothing", after=estimates.cost(ctx.environment, copied["wanted"], size))
+        yield Change(what="Time", before="none", after=ctx.facts[MOVING]["takes"])
 
     def steps(self, ctx: Context) -> Iterable[AnyStep]:
         """Restore once by its own name, set what a restore does not take, compare with production, ask the database."""
         copied = ctx.facts["production"]
         if copied is None or not ctx.facts["source"].get("name"):
             return
+        yield from self.before(ctx)
         yield self._restore(ctx, copied)
         yield Wait(key="available", title="RDS has the new instance", look=_available, timeout_s=TIMEOUT_S)
+        yield from self.after(ctx)
         yield from _completed(ctx, copied)
         yield Verify(
             key="compare",
@@ -210,6 +221,7 @@ def _room(environment: Environment, production: dict[str, Any] | None, changes: 
                 environment, production["Engine"], production["EngineVersion"], wanted["DBInstanceClass"]
             )
         ),
+        "takes": estimates.duration(environment),
         "others": [one.name for one in rds_restores.restored(environment, f"{RESTORED}-")],
     }
 

@@ -67,6 +67,19 @@ def test_a_point_in_time_has_what_was_there_then_and_the_settings_that_were_aske
     assert (users["newest_at"], users["lost_rows"]) == (before.isoformat(), 1)
 
 
+@pytest.mark.long
+def test_another_key_is_put_on_a_copy_of_the_snapshot_that_is_deleted_again(
+    aws: Nova, run_through: Callable[..., Run], responder: User
+) -> None:
+    key = "arn:aws:kms:eu-west-1:123456789012:key/0f0c7d1e-0b5a-4c52-9d0a-6e0f4f1b7a99"
+    snapshots = len(boto3.client("rds").describe_db_snapshots()["DBSnapshots"])
+    run = run_through(responder, "restore-snapshot", kms_key=key)
+    assert run.status == "succeeded", run.outcome
+    (name,) = world.made_by(aws)
+    assert world.described(name)["KmsKeyId"] == key
+    assert len(boto3.client("rds").describe_db_snapshots()["DBSnapshots"]) == snapshots
+
+
 def test_a_snapshot_of_another_database_is_refused(aws: Nova, plan_of: Callable[..., Plan], responder: User) -> None:
     refusals = plan_of(responder, "restore-snapshot", snapshot="somebody-elses").refusals
     assert refusals == ["somebody-elses is not among those of nova-db."]
@@ -106,6 +119,7 @@ def test_the_plan_shows_each_setting_of_production_and_what_it_costs(
     assert shown["Instance class"] == ("production: db.t4g.medium", "db.t4g.large")
     assert shown["Parameter group"] == ("production: nova-pg16", "nova-pg16")
     assert shown["Cost"][1].startswith("about 0.32 USD an hour")
+    assert shown["Time"][1] == "about 30 min, more for large databases; none was restored here yet"
     assert plan.target == "nova-restored"
 
 
