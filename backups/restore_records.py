@@ -95,8 +95,9 @@ def _rpo_s(record: Restore, known: list[dict[str, Any]]) -> float | None:
     missing = [timedelta()]
     for table in known:
         newest, first, last = (moment(table[name]) for name in ("newest_at", "lost_from", "lost_until"))
-        if newest and first and last and first <= record.asked_at:
-            missing.append(min(last, record.asked_at) - newest)
+        # An empty table lacks all from its first row on.
+        if first and last and first <= record.asked_at:
+            missing.append(min(last, record.asked_at) - (newest or first))
     return max(missing).total_seconds()
 
 

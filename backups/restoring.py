@@ -325,5 +325,6 @@ def _compared(changes: dict[str, Any], ctx: Context) -> Progress:
     different = carry_over.differences(production, restored, changes)
     if different:
         return Progress(verdict=Verdict.FAILED, sentence=f"Not as production: {'; '.join(different)}.")
-    changed = f", but for {len(changes)} settings that were to be different" if changes else ""
+    names = ", ".join(one.label for one in carry_over.SETTINGS if one.key in changes)
+    changed = f", but for what was to be different: {names}" if changes else ""
     return Progress(verdict=Verdict.DONE, sentence=f"It is set up as production is{changed}.")
