@@ -37,8 +37,10 @@ def postmortems(request: HttpRequest) -> HttpResponse:
     place = environment_named(request.GET.get("environment"))
     asked = _asked(request.GET, library.FILTERS)
     page = Paginator(library.find(asked, place.name), A_PAGE).get_page(request.GET.get("page"))
+    work_left = library.open_follow_ups(page)
     shown = {
         "page_obj": page,
+        "rows": [(incident, work_left.get(incident.pk, 0)) for incident in page],
         "asked": asked,
         "filtered": any(asked.values()),
         "states": library.STATES.items(),

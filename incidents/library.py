@@ -1,10 +1,11 @@
 """Every post-mortem there is or should be: found by state, severity and words."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
+from incidents import search
 from incidents.models import FollowUp, Incident, Postmortem
 from incidents.severity import SEVERITIES
 
@@ -23,13 +24,16 @@ def find(asked: Mapping[str, str], environment: str) -> QuerySet[Incident]:
     over = Q(resolved_at__isnull=False) | Q(postmortem__isnull=False)
     found = Incident.objects.filter(over, environment=environment).exclude(state=Incident.State.MERGED)
     found = found.select_related("postmortem", "waiver").defer("postmortem__text").order_by("-number")
-    open_work = Count("follow_ups", filter=Q(follow_ups__state=FollowUp.State.OPEN))
-    found = _in_state(found, asked["state"]).annotate(open_follow_ups=open_work)
+    found = _in_state(found, asked["state"])
     if asked["severity"] in SEVERITIES:
         found = found.filter(severity=asked["severity"])
-    if asked["q"]:
-        found = found.filter(Q(title__icontains=asked["q"]) | Q(postmortem__text__icontains=asked["q"]))
-    return found
+    return search.matching(found, asked["q"])
+
+
+def open_follow_ups(shown: Iterable[Incident]) -> dict[int, int]:
+    """How many follow-ups of each of these incidents are open, by its id."""
+    rows = FollowUp.objects.filter(incident__in=list(shown), state=FollowUp.State.OPEN).order_by()
+    return dict(rows.values_list("incident").annotate(Count("pk")))
 
 
 def _in_state(found: QuerySet[Incident], asked: str) -> QuerySet[Incident]:

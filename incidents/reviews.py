@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from incidents import owed
+from incidents import owed, search
 from incidents.evidence import Missing
 from incidents.guard import Refused, locked
 from incidents.models import FollowUp, Incident, Postmortem, Review
@@ -118,6 +118,7 @@ def publish(number: int, version: int, factor: str, *, by: User) -> Postmortem:
     _move(postmortem, Postmortem.State.PUBLISHED)
     append(incident, Kind.STATE, f"Post-mortem version {version} published", by=by, starred=True)
     owed.changed(incident.environment)
+    search.add_text(incident.pk, postmortem.text)
     _record("postmortem.published", incident, by, version=version, factor=factor)
     return postmortem
 

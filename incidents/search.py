@@ -70,6 +70,12 @@ def fold() -> int:
     return len(rows)
 
 
+def add_text(incident: int, text: str) -> None:
+    """Make the words of a longer text find the incident, such as those of its published post-mortem."""
+    pieces = range(0, len(text), LONGEST_TEXT)
+    _add({incident: {word for at in pieces for word in words_of(text[at : at + LONGEST_TEXT])}})
+
+
 def _add(found: dict[int, set[str]]) -> None:
     """Add the words to the newest row of each incident that has room; make one where there is none."""
     incidents = list(found)

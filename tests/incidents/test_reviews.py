@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from incidents import checklist, documents, drafts, reviews
+from incidents import checklist, documents, drafts, library, reviews
 from incidents import incident as decide
 from incidents.guard import Refused
 from incidents.models import Draft, FollowUp, Incident, Postmortem, Review, Waiver
@@ -51,6 +51,8 @@ def test_a_second_person_approves_and_it_is_published(written: Postmortem, comma
     reviews.decide(number(written), "", approve=True, by=responder)
     published = reviews.publish(number(written), written.version, "limit", by=commander)
     assert (published.state, published.published_version, published.factor) == ("published", written.version, "limit")
+    found = library.find({"state": "published", "severity": "", "q": "answered"}, published.incident.environment)
+    assert [incident.number for incident in found] == [number(published)]
     verbs = list(Entry.objects.order_by("-seq").values_list("verb", flat=True)[:3])
     assert verbs == ["postmortem.published", "postmortem.reviewed", "postmortem.review_asked"]
 
