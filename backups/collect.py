@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
@@ -12,7 +14,7 @@ from backups import beside, leases, origin
 from backups.models import Database, Snapshot
 from novaops import live
 from novaops.cloud import rds_backups
-from novaops.cloud.errors import OutsideError
+from novaops.cloud.errors import OutsideError, Refused
 from novaops.cloud.rds_backups import Kept, Quota
 from novaops.cloud.rds_restores import Restored
 from novaops.cloud.rds_snapshots import Snapshot as Told
@@ -20,6 +22,8 @@ from novaops.environment import Environment, KeptDatabase
 
 logger = logging.getLogger(__name__)
 
+# So many databases are asked of at the same time: a round must be over within a task's time though AWS hangs.
+MOST_AT_ONCE = 10
 COLUMNS = (
     "arn", "kind", "status", "percent", "created_at", "expires_at", "size_gb", "engine_version", "encrypted", "kms_key",
     "copied_from", "tags", "run", "taken_by", "reason", "deployment", "read_at", "gone_at",
@@ -59,7 +63,7 @@ def collect(environment: Environment, *, early: bool = False) -> Round | None:
         return None
     try:
         at = timezone.now()
-        heard = [_ask(environment, one) for one in environment.kept_databases]
+        heard = _ask_all(environment)
         restored = _ask_for_restored(environment)
         with transaction.atomic():
             if not leases.held(environment.name, token):
@@ -71,8 +75,14 @@ def collect(environment: Environment, *, early: bool = False) -> Round | None:
         leases.release(environment.name, token)
 
 
+def _ask_all(environment: Environment) -> list[Heard]:
+    """Every database at once: one whose answers are long in coming does not keep the others waiting."""
+    with ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="backups") as pool:
+        return list(pool.map(partial(_ask, environment), environment.kept_databases))
+
+
 def _ask(environment: Environment, declared: KeptDatabase) -> Heard:
-    """Everything of one database; what does not answer leaves the rest."""
+    """Everything of one database; what does not answer leaves the rest, but nobody waits for a silent AWS twice."""
     heard = Heard(declared=declared)
     kind, name = declared.kind, declared.id
     try:
@@ -81,6 +91,8 @@ def _ask(environment: Environment, declared: KeptDatabase) -> Heard:
         heard.quota = rds_backups.quota(environment, kind)
     except OutsideError as failure:
         heard.failed.append(str(failure))
+        if not isinstance(failure, Refused):
+            return heard
     for region in filter(None, (environment.region, environment.backups.copy_to_region)):
         try:
             heard.snapshots[region] = rds_backups.snapshots_of(environment.in_region(region), kind, name)
@@ -121,7 +133,8 @@ def _keep_database(environment: Environment, heard: Heard, at: datetime) -> Data
         told |= {"earliest_restorable_at": heard.earliest_at}
     if heard.quota:
         told |= {"quota_used": heard.quota.used, "quota_most": heard.quota.most}
-    if not heard.failed:
+    # A silent region of copies is told of, and makes nothing here old.
+    if heard.kept and environment.region in heard.snapshots:
         told["read_at"] = at
     database, _ = Database.objects.update_or_create(environment=environment.name, name=heard.declared.id, defaults=told)
     return database

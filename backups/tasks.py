@@ -9,8 +9,16 @@ from novaops import environment as declared
 
 @shared_task(expires=10)
 def collect_due() -> None:
-    """Read the backups of every environment that is due."""
-    for environment in declared.environments().values():
+    """Ring for every environment; those that are not due say so."""
+    for name in declared.environments():
+        collect_environment.delay(name)
+
+
+@shared_task(expires=10)
+def collect_environment(name: str) -> None:
+    """Read the backups of an environment, where they are due."""
+    environment = declared.get(name)
+    if environment:
         collect.collect(environment)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from backups import claims, cleaning
 from backups.claims import Claim
 from backups.cleaning import Wanted
+from novaops import environment as environments
 from novaops.cloud.rds_snapshots import Snapshot
 from novaops.runbook import approvals, engine, requests
 from novaops.runbook.models import Approval, Plan, Run
@@ -177,3 +178,21 @@ def test_one_that_is_claimed_at_the_last_moment_is_not_deleted(
         claims.claimants.pop()
     assert (run.status, manual()) == ("failed", three)
     assert "is needed by now: INC-42 is open." in run.outcome
+
+
+@pytest.mark.django_db
+def test_what_a_run_restores_is_claimed_until_the_run_is_over(
+    aws: Nova, plan_of: Callable[..., Plan], three: list[str], responder: User
+) -> None:
+    place = environments.default()
+    plan = plan_of(responder, "restore-snapshot", snapshot=three[0])
+    run = requests.request(plan, by=responder, reason="a rehearsal", idempotency_key=f"plan:{plan.pk}")
+    (claim,) = claims.of(place)[three[0]]
+    assert claim.sentence == f"Run {run.pk} works with it and is not over."
+    spared = plan_of(responder, "delete-snapshots", snapshot=three[0])
+    assert f"{three[0]} stays: Run {run.pk} works with it and is not over." in [
+        check["sentence"] for check in spared.prechecks
+    ]
+    requests.cancel(run, by=responder)
+    engine.advance(run.pk)
+    assert three[0] not in claims.of(place)

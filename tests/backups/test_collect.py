@@ -12,6 +12,9 @@ from django.utils import timezone
 from backups import collect, leases, tasks
 from backups.models import Database, Snapshot
 from novaops import environment as declared
+from novaops.cloud import rds_backups
+from novaops.cloud.errors import Ambiguous
+from novaops.cloud.rds_snapshots import Snapshot as Told
 from novaops.environment import Environment, KeptDatabase
 from novaops.runbook.models import Run
 from tests.sandbox.conftest import eventually
@@ -105,6 +108,25 @@ def test_where_aws_is_silent_the_last_answer_stays_with_its_time(aws: Nova, envi
     assert Snapshot.objects.filter(gone_at=None).count() == 7
 
 
+def test_a_silent_region_of_copies_is_told_and_makes_nothing_here_old(
+    aws: Nova, environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    round_of(environment)
+    snapshots_of = rds_backups.snapshots_of
+
+    def silent_there(place: Environment, kind: str, name: str) -> list[Told]:
+        if place.region != environment.region:
+            raise Ambiguous("rds:DescribeDBSnapshots: no clear answer from AWS")
+        return snapshots_of(place, kind, name)
+
+    monkeypatch.setattr(rds_backups, "snapshots_of", silent_there)
+    before = Database.objects.get().read_at
+    round_of(environment)
+    row = Database.objects.get()
+    assert row.read_at > before
+    assert row.failed.startswith("eu-central-1: ")
+
+
 def test_a_database_that_rds_does_not_know_leaves_the_others(aws: Nova, environment: Environment) -> None:
     done = round_of(kept(environment, KeptDatabase(kind="instance", id="nobody")))
     assert any(sentence.startswith("nobody: ") for sentence in done.failed)
@@ -119,7 +141,7 @@ def test_one_collector_at_a_time_and_only_when_due(aws: Nova, environment: Envir
     leases.release(environment.name, token)
     assert collect.collect(environment) is None
     leases.make_due(environment.name)
-    tasks.collect_due()
+    tasks.collect_environment(environment.name)
     assert Database.objects.count() == 1
 
 
