@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.utils import timezone
+from markdown_it import MarkdownIt
 
 from dashboard import samples
 from dashboard.models import Alert
@@ -13,6 +14,7 @@ from dashboard.samples import Key
 from incidents import checklist
 from incidents import incident as decide
 from incidents.models import FollowUp, Incident
+from incidents.postmortem.render import FRONT_MATTER, cleaner
 from novaops.environment import Environment
 from novaops.runbook.models import Run
 from novaops.runbook.signals import run_finished
@@ -83,3 +85,14 @@ def _run(make: Callable[..., Run], by: User, began: datetime, action: str, title
     values: dict[str, Any] = {"action": action, "title": title, "outcome": outcome, "status": "succeeded"}
     run = make(by, started_at=began, finished_at=began + timedelta(minutes=1), **values)
     run_finished.send(Run, run=run)
+
+
+def elsewhere(text: str) -> str:
+    """As another renderer of GFM shows the file: its own HTML, through the same allowlist of tags."""
+    other = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    return cleaner.clean(other.render(FRONT_MATTER.sub("", text)))
+
+
+def lines(html: str) -> list[str]:
+    """The lines of HTML that carry something: blocks that were left out leave blank ones."""
+    return [line for line in html.splitlines() if line.strip()]

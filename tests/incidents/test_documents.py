@@ -28,6 +28,7 @@ from novaops.audit import chain
 from novaops.audit.models import Entry
 from novaops.environment import Environment
 from novaops.runbook.models import Run
+from tests.incidents.drilled import elsewhere, lines
 
 BASE = "https://ops.example"
 Declare = Callable[..., Incident]
@@ -153,7 +154,9 @@ def test_hostile_words_stay_in_their_place(
     calm.impact = ""
     calm.save()
     Alert.objects.update(sentence=text, title=text[:100], source=text[:50])
-    assert _shape(document_of(calm)) == shape
+    document = document_of(calm)
+    assert _shape(document) == shape
+    assert lines(elsewhere(document)) == lines(render(document))
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

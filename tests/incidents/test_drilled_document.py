@@ -9,7 +9,6 @@ from statistics import fmean
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
-from markdown_it import MarkdownIt
 
 from dashboard.models import Alert
 from dashboard.samples import Key
@@ -20,11 +19,11 @@ from incidents.postmortem.filled import fields, share
 from incidents.postmortem.gather import gather
 from incidents.postmortem.impact import number, with_unit
 from incidents.postmortem.markers import compose, parse
-from incidents.postmortem.render import FRONT_MATTER, cleaner, render
+from incidents.postmortem.render import render
 from novaops.audit.models import Entry
 from novaops.environment import Environment
 from novaops.runbook.models import Run
-from tests.incidents.drilled import UNITS, drill
+from tests.incidents.drilled import UNITS, drill, elsewhere, lines
 
 Told = dict[Key, list[tuple[datetime, float]]]
 pytestmark = pytest.mark.django_db
@@ -148,17 +147,6 @@ def test_its_charts_carry_their_data_and_no_words_inside_the_drawing(drilled: tu
     assert not re.sub(r"<[^>]*>", "", drawings[0])
     assert "<summary>Data of API server: cpu</summary>" in text
     assert "Restart the API server began" in text
-
-
-def elsewhere(text: str) -> str:
-    """As another renderer of GFM shows the file: its own HTML, through the same allowlist of tags."""
-    other = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-    return cleaner.clean(other.render(FRONT_MATTER.sub("", text)))
-
-
-def lines(html: str) -> list[str]:
-    """The lines of HTML that carry something: blocks that were left out leave blank ones."""
-    return [line for line in html.splitlines() if line.strip()]
 
 
 def test_another_renderer_shows_the_file_as_the_preview_does(drilled: tuple[Incident, Told], commander: User) -> None:
