@@ -15,7 +15,7 @@ Changes = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """One setting: `name` is the parameter of the call, `key` that of our form, `kind` text, flag, number or list.
+    """One setting: `name` is that of the call, `key` that of our form, `kind` text, flag, number, list or pairs.
 
     `afterwards` is what only ModifyDBInstance takes. `read` finds it in a description, None where it is not set.
     """
@@ -104,6 +104,13 @@ SETTINGS = (
     _same("CACertificateIdentifier", "ca_certificate", "CA certificate"),
     _same("DedicatedLogVolume", "dedicated_log_volume", "Dedicated log volume", "flag"),
     _same("EngineLifecycleSupport", "lifecycle_support", "Lifecycle support"),
+    Setting(
+        name="ProcessorFeatures",
+        key="processor_features",
+        label="Processor features",
+        kind="pairs",
+        read=lambda told: sorted(told.get("ProcessorFeatures") or [], key=lambda one: str(one["Name"])) or None,
+    ),
     _same("MonitoringInterval", "monitoring_interval_s", "Enhanced monitoring (s)", "number", afterwards=True),
     Setting(
         name="MonitoringRoleArn",

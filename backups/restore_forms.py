@@ -14,6 +14,7 @@ NONE = "none"
 WORDS = RegexValidator(r"^[\w.:/+=,@ -]*$", "Only letters, digits, spaces and . : / + = , @ - _ are allowed.")
 FLAGS = (("", AS_PRODUCTION), ("yes", "yes"), ("no", "no"))
 MOST_NUMBER = 2**31 - 1
+HELP = {"list": f"Separated by commas; {NONE} for none.", "pairs": "As in coreCount=4, threadsPerCore=1."}
 
 
 class SourceForm(forms.Form):
@@ -62,7 +63,7 @@ def _field(setting: Setting) -> forms.Field:
     if setting.kind == "number":
         bounds = [MinValueValidator(0), MaxValueValidator(MOST_NUMBER)]
         return forms.IntegerField(required=False, label=setting.label, validators=bounds)
-    text = f"Separated by commas; {NONE} for none." if setting.kind == "list" else ""
+    text = HELP.get(setting.kind, "")
     return forms.CharField(required=False, max_length=512, label=setting.label, validators=[WORDS], help_text=text)
 
 
@@ -80,5 +81,12 @@ def _value(setting: Setting, given: Any) -> Any:
     if setting.kind == "flag":
         return given == "yes"
     if setting.kind == "list":
-        return [] if given == NONE else sorted(part.strip() for part in given.split(",") if part.strip())
+        return [] if given == NONE else _parts(given)
+    if setting.kind == "pairs":
+        named = (part.partition("=") for part in _parts(given))
+        return [{"Name": name.strip(), "Value": value.strip()} for name, _, value in named]
     return given
+
+
+def _parts(given: str) -> list[str]:
+    return sorted(part.strip() for part in given.split(",") if part.strip())

@@ -258,7 +258,8 @@ def words(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
+        told = (f"{one['Name']}={one['Value']}" if isinstance(one, dict) else str(one) for one in value)
+        return ", ".join(told) or "none"
     return "not set" if value is None else str(value)
 
 

@@ -17,7 +17,8 @@ CARRIED_OVER = (
     "CACertificateIdentifier", "DedicatedLogVolume", "EngineLifecycleSupport", "StorageType", "AllocatedStorage",
     "StorageEncrypted", "KmsKeyId", "MonitoringInterval", "MonitoringRoleArn", "PerformanceInsightsEnabled",
     "PerformanceInsightsKMSKeyId", "PerformanceInsightsRetentionPeriod", "DatabaseInsightsMode",
-    "MaxAllocatedStorage", "PreferredMaintenanceWindow", "AssociatedRoles", "DBSubnetGroup", "VpcSecurityGroups",
+    "MaxAllocatedStorage", "PreferredMaintenanceWindow", "AssociatedRoles", "ProcessorFeatures", "DBSubnetGroup",
+    "VpcSecurityGroups",
 )  # fmt: skip
 PRODUCTION = "nova-db"
 
@@ -52,6 +53,7 @@ def unlike_the_defaults() -> None:
         AutoMinorVersionUpgrade=False,
         CACertificateIdentifier="rds-ca-ecc384-g1",
         DatabaseInsightsMode="advanced",
+        ProcessorFeatures=[{"Name": "coreCount", "Value": "2"}, {"Name": "threadsPerCore", "Value": "1"}],
         ApplyImmediately=True,
     )
     while described(PRODUCTION)["DBInstanceStatus"] != "available":

@@ -18,7 +18,7 @@ SAME_NAME = (
     "BackupRetentionPeriod", "PreferredBackupWindow", "PreferredMaintenanceWindow", "CACertificateIdentifier",
     "EngineVersion", "EngineLifecycleSupport", "NetworkType", "DatabaseInsightsMode", "MonitoringInterval",
     "MonitoringRoleArn", "PerformanceInsightsKMSKeyId", "PerformanceInsightsRetentionPeriod", "MaxAllocatedStorage",
-    "MasterUsername", "DBName", "LicenseModel", "KmsKeyId",
+    "MasterUsername", "DBName", "LicenseModel", "KmsKeyId", "ProcessorFeatures",
 )  # fmt: skip
 SAME_NAME_FLAGS = (
     "DeletionProtection", "PubliclyAccessible", "CopyTagsToSnapshot", "AutoMinorVersionUpgrade", "DedicatedLogVolume",

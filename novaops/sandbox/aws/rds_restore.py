@@ -43,7 +43,7 @@ def _tell(identifier: str, source: str, snapshot: str, moment: datetime) -> None
 def _restore(identifier: str, source: Document, params: Params, message: str) -> Document:
     settings = {**copy.deepcopy(source), **rds_options.not_carried_over(), "TagList": []}
     settings.pop("SecondaryAvailabilityZone", None)
-    for name in ("MaxAllocatedStorage", "MonitoringRoleArn", "EnhancedMonitoringResourceArn"):
+    for name in ("MaxAllocatedStorage", "ProcessorFeatures", "MonitoringRoleArn", "EnhancedMonitoringResourceArn"):
         settings.pop(name, None)
     port = params.get("Port") or settings["Endpoint"]["Port"]
     rds_options.apply(settings, {name: value for name, value in params.items() if name not in NOT_ACCEPTED})
