@@ -42,6 +42,19 @@ class ServiceHealth:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ErrorRate:
+    """The API's error rate in percent: in the hour before the incident began, and now."""
+
+    before: float
+    now: float
+    tolerated: float
+
+    @property
+    def at_baseline(self) -> bool:
+        return self.now <= self.before + self.tolerated
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """Everything the evidence of an incident is read from, as loaded at `now`."""
 
@@ -58,6 +71,7 @@ class Facts:
     succeeded_runs: tuple[Evidence, ...] = ()
     no_action: tuple[Evidence, ...] = ()
     health: tuple[ServiceHealth, ...] = ()
+    error_rate: ErrorRate | None = None
     verify_for_s: int = 0
     open_before: tuple[str, ...] = ()
     resolved_at: datetime | None = None
@@ -139,14 +153,19 @@ def _mitigate_missing(facts: Facts) -> list[Missing]:
 
 
 def _resolve(facts: Facts) -> list[Evidence]:
+    rate = facts.error_rate
+    said = f"Error rate {rate.now:.1f} %, in the hour before it began {rate.before:.1f} %" if rate else ""
     return [
-        Evidence(
-            kind="health",
-            at=facts.now,
-            text=f"{service.title} is {service.word}"
-            + (f" since {service.since:%H:%M:%S} UTC" if service.since else ""),
-        )
-        for service in facts.health
+        *([Evidence(kind="error-rate", at=facts.now, text=said)] if rate else []),
+        *(
+            Evidence(
+                kind="health",
+                at=facts.now,
+                text=f"{service.title} is {service.word}"
+                + (f" since {service.since:%H:%M:%S} UTC" if service.since else ""),
+            )
+            for service in facts.health
+        ),
     ]
 
 
@@ -162,6 +181,10 @@ def _resolve_missing(facts: Facts) -> list[Missing]:
             )
         )
     found += [reason for service in facts.health for reason in _unhealthy(service, facts)]
+    rate = facts.error_rate
+    if rate and not rate.at_baseline:
+        sentence = f"The error rate is {rate.now:.1f} %; in the hour before it began it was {rate.before:.1f} %."
+        found.append(Missing(sentence=sentence, mend="Mitigate first, then check again."))
     return found
 
 

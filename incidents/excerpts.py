@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from dashboard.log_lines import shown
 from incidents import documents
 from incidents.deadlines import base_url
 from incidents.guard import Refused, where
@@ -18,6 +19,8 @@ from novaops.environment import Environment
 logger = logging.getLogger(__name__)
 PATTERN = "?ERROR ?Error ?FATAL ?CRITICAL ?panic"
 LINES = 20
+# How long before the beginning the log is read for whoever assesses.
+BEFORE = timedelta(minutes=5)
 LONGEST = 400
 # So long after the resolution a worker tries; then the lines are for people to look up.
 TRIES_FOR = timedelta(hours=1)
@@ -36,10 +39,23 @@ def attach(now: datetime) -> None:
             _write_again(incident)
 
 
-def _missing(incident: Incident, place: Environment) -> list[str]:
+def attach_early(now: datetime) -> None:
+    """Attach what was logged around the beginning to each incident declared lately, for whoever assesses it."""
+    for incident in Incident.objects.filter(state=Incident.State.OPEN, declared_at__gte=now - TRIES_FOR):
+        try:
+            place = where(incident)
+        except Refused as refusal:
+            logger.warning("No logs of %s: %s", incident.name, refusal.sentence)
+            continue
+        since, until = incident.started_at - BEFORE, incident.declared_at
+        for group in _missing(incident, place, "early"):
+            _attached(incident, place, group, since=since, until=until, prefix="early")
+
+
+def _missing(incident: Incident, place: Environment, prefix: str = "excerpt") -> list[str]:
     """The log groups of the affected services that were not read yet."""
-    told = set(incident.timeline.filter(dedup_key__startswith="excerpt:").values_list("dedup_key", flat=True))
-    return [group for group in dict.fromkeys(_groups(incident, place)) if _key(group) not in told]
+    told = set(incident.timeline.filter(dedup_key__startswith=f"{prefix}:").values_list("dedup_key", flat=True))
+    return [group for group in dict.fromkeys(_groups(incident, place)) if _key(group, prefix) not in told]
 
 
 def _groups(incident: Incident, place: Environment) -> Iterator[str]:
@@ -49,13 +65,21 @@ def _groups(incident: Incident, place: Environment) -> Iterator[str]:
         yield place.events.log_group
 
 
-def _key(group: str) -> str:
-    return f"excerpt:{group}"[:120]
+def _key(group: str, prefix: str = "excerpt") -> str:
+    return f"{prefix}:{group}"[:120]
 
 
-def _attached(incident: Incident, place: Environment, group: str) -> bool:
+def _attached(
+    incident: Incident,
+    place: Environment,
+    group: str,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    prefix: str = "excerpt",
+) -> bool:
     """Read the group outside of any transaction, then tell the timeline; False where it did not answer."""
-    start, end = incident.started_at, incident.resolved_at or incident.started_at
+    start, end = since or incident.started_at, until or incident.resolved_at or incident.started_at
     try:
         found = logs.filter_events(place, group, start=start, end=end, pattern=PATTERN, limit=LINES)
     except OutsideError as failure:
@@ -63,9 +87,10 @@ def _attached(incident: Incident, place: Environment, group: str) -> bool:
         return False
     lines = [f"{line.at:%H:%M:%S} {line.stream} {line.message}"[:LONGEST] for line in found]
     text = f"First {len(lines)} error lines of {group}" if lines else f"No error line in {group}"
+    lines = [shown(line) for line in lines]
     data = {"excerpt": lines, "group": group, "pattern": PATTERN} if lines else {"group": group, "pattern": PATTERN}
     with transaction.atomic():
-        append(incident, Kind.STATE, text, at=end, data=data, dedup_key=_key(group))
+        append(incident, Kind.STATE, text, at=end, data=data, dedup_key=_key(group, prefix))
     return bool(lines)
 
 

@@ -7,6 +7,7 @@ from dashboard import overview
 from dashboard.models import Alert
 from dashboard.services.base import services
 from dashboard.status import State
+from incidents import frozen
 from incidents.evidence import ServiceHealth
 from incidents.models import Incident
 from incidents.timeline import Kind, append
@@ -57,5 +58,10 @@ def attach_snapshot(incident: Incident, environment: Environment) -> None:
             "verdict": str(shown.verdict.state),
             "values": values,
             "changes": [[change.at.isoformat(), change.kind, change.text] for change in shown.changes],
+            "charts": frozen.charts(environment.name, incident.services),
         },
     )
+    for change in shown.changes:
+        if change.kind == "deployment":
+            key = f"deployment:{change.at.isoformat()}:{change.text}"[:120]
+            append(incident, Kind.DEPLOYMENT, change.text, at=change.at, url=change.url, dedup_key=key)

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
 from dashboard.context_processors import ON_REQUEST
-from incidents import presence
+from incidents import frozen, presence
 from incidents.entries import SHOWS
 from incidents.forms import OwnerForm, of_step
 from incidents.guard import Refused, where
@@ -118,6 +118,8 @@ def step_context(context: dict[str, Any], key: str) -> dict[str, Any]:
     changed = undo.of_incident(incident.number) if key == StepKey.RESOLVE else ()
     more = of_step(incident, key) | of_telling(context, key)
     return {"step": step, "words": step.row.words, "changed": changed, **more} | {
+        "frozen": frozen.latest(incident) if key == StepKey.ASSESS else None,
+        "excerpts": frozen.excerpts(incident) if key == StepKey.ASSESS else (),
         "owner_form": OwnerForm(initial={"owner": step.row.owner}),
         "may_skip": key != StepKey.RESOLVE and (key != StepKey.POSTMORTEM or not incident.grade.owes_postmortem),
     }

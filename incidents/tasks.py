@@ -19,6 +19,12 @@ def remind_updates() -> None:
     reminders.remind()
 
 
+@shared_task(expires=15)
+def attach_logs() -> None:
+    """Attach what was logged around the beginning of new incidents."""
+    excerpts.attach_early(timezone.now())
+
+
 @shared_task(expires=60)
 def keep_postmortems() -> None:
     """Attach logs, generate what is missing, remind of what is due, commit what waits."""

@@ -257,6 +257,7 @@ CELERY_BEAT_SCHEDULE = {
     "publish-head": {"task": "novaops.runbook.tasks.publish_head", "schedule": 3600.0, "options": {"expires": 600}},
     "remind-updates": {"task": "incidents.tasks.remind_updates", "schedule": 30.0, "options": {"expires": 30}},
     "keep-postmortems": {"task": "incidents.tasks.keep_postmortems", "schedule": 60.0, "options": {"expires": 60}},
+    "attach-logs": {"task": "incidents.tasks.attach_logs", "schedule": 15.0, "options": {"expires": 15}},
     "fold-words": {"task": "incidents.tasks.fold_words", "schedule": 10.0, "options": {"expires": 10}},
     "roll-up": {"task": "dashboard.tasks.roll_up", "schedule": 60.0, "options": {"expires": 60}},
     "keep-samples": {"task": "dashboard.tasks.keep_samples", "schedule": 3600.0, "options": {"expires": 600}},
