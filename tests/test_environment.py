@@ -116,3 +116,14 @@ def test_a_secret_is_read_from_the_variable_it_names_and_never_shown(monkeypatch
 
 def test_the_example_is_what_an_environment_accepts() -> None:
     assert set(example()) - {"rules"} <= set(Environment.model_fields)
+
+
+def test_a_token_is_not_sent_in_the_clear(tmp_path: Path) -> None:
+    path = written(tmp_path, {'api_url = "${SLACK_API_URL}"': 'api_url = "http://slack.example/api/"'})
+    with pytest.raises(ImproperlyConfigured, match="api_url must begin with https://"):
+        read(path)
+
+
+def test_a_status_page_that_is_told_must_be_named(tmp_path: Path) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"contacts\.status_page_id is required"):
+        read(written(tmp_path, {'status_page_id = "novastatus"': ""}))

@@ -6,9 +6,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from incidents import checklist
+from incidents import checklist, telling
 from incidents import incident as decide
 from incidents.models import FollowUp, Incident, TimelineEntry
+from incidents.telling import Said
+from novaops.outbox.models import Message
 from tests.browser.conftest import Look, OpenPage
 from tests.browser.watch import axe, too_wide
 from tests.incidents.conftest import clear, declare, make_alert, make_run, place, worked
@@ -22,6 +24,14 @@ two_looks = pytest.mark.parametrize(
 STEPS = ("detect", "assess", "communicate", "mitigate", "resolve", "postmortem")
 
 
+def told_in_every_state(number: int, by: User) -> None:
+    telling.name_at_pagerduty(number, "Q1PD", by=by)
+    for state in Message.State.values:
+        telling.tell(number, Said(slack="We are on it. " * 9, page="We look.", pagerduty=True), by=by, key=state)
+        queued = Message.objects.filter(incident=number, state="queued", attempts=0)
+        queued.update(state=state, sentence="Slack is throttling", attempts=2)
+
+
 @two_looks
 def test_every_page_of_an_open_incident_is_accessible(
     open_page: OpenPage, look: Look, declare: Declare, commander: User
@@ -31,11 +41,14 @@ def test_every_page_of_an_open_incident_is_accessible(
     decide.note(number, "A long word: " + "x" * 120, by=commander)
     decide.add_follow_up(number, FollowUp(title="Scale earlier", kind="prevent"), by=commander)
     checklist.override(number, "communicate", "Slack is down as well", by=commander)
+    told_in_every_state(number, commander)
     page = open_page(look, user=commander)
     paths = [reverse("incidents:step", args=[number, key]) for key in STEPS]
     paths += [reverse("incidents:list"), reverse("incidents:new"), reverse("incidents:follow_ups", args=[number])]
     paths += [reverse("incidents:moments", args=[number]), reverse("incidents:merge", args=[number])]
     paths += [reverse("incidents:drills")]
+    paths += [reverse("incidents:roles", args=[number]), reverse("incidents:summary", args=[number])]
+    paths += [reverse("outbox:messages")]
     for path in (incident.get_absolute_url(), *paths):
         page.goto(path)
         assert (path, axe(page)) == (path, [])
