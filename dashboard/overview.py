@@ -32,6 +32,7 @@ MOST_CHANGES = 12
 MOST_OFFERS = 5
 MOST_RUNS = 30
 MOST_UNDOS = 3
+MOST_POLL_S = 10
 User_ = User | AnonymousUser
 
 
@@ -105,6 +106,12 @@ class Overview:
     rev: str
     notes: list[Note] = field(default_factory=list)
     notices: list[Alert] = field(default_factory=list)
+
+    @property
+    def poll_s(self) -> int:
+        """How often an open page asks: a new round is seen before the next one, and never later than ten seconds."""
+        return min(self.environment.collect_every_s, MOST_POLL_S)
+
     owed: tuple[Owed, ...] = ()
 
 

@@ -235,14 +235,14 @@ class Events(Service):
     def derive(self, environment: Environment, new: Columns, before: Mapping[str, Value]) -> Columns:
         """The lag against the newest ledger that either RPC knows, and how long it takes to drain (FACTS A5)."""
         derived: dict[str, dict[datetime, float]] = {"missing_tasks": missing_tasks(new)}
-        if "lag_ledgers" not in before:
-            # Of the time before anybody measured from outside, only the processor's own figures tell.
-            derived["lag_ledgers"] = dict(new.get("blocks_behind", {}))
         for at, cursor in new.get("cursor_ledger", {}).items():
             heads = [new[label][at] for label in ("rpc_ledger", "backup_ledger") if at in new.get(label, {})]
             if heads:
                 for label, value in _lag(new, before, at, cursor, max(heads)).items():
                     derived.setdefault(label, {})[at] = value
+        if "lag_ledgers" in derived and "lag_ledgers" not in before:
+            # Of the time before anybody measured from outside, only the processor's own figures tell.
+            derived["lag_ledgers"] = {**new.get("blocks_behind", {}), **derived["lag_ledgers"]}
         return derived
 
 

@@ -109,7 +109,7 @@ def test_polling_goes_on_after_a_swap_and_never_doubles(open_page: OpenPage) -> 
     page.route("**/*rev=*", answer)
     for expected in (1, 2, 3):
         with page.expect_response("**/*rev=*"):
-            page.clock.run_for(10_100)
+            page.clock.run_for(5_100)
         page.clock.run_for(500)
         assert len(polls) == expected
 

@@ -1,5 +1,6 @@
 """Each trouble of the runbook, end to end: its rule fires in time, its remedy is first, and the alert clears by it."""
 
+import html
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 
 from dashboard import collect, overview
 from dashboard.models import Alert
@@ -98,11 +100,17 @@ def declared_time(environment: Environment, alert: Alert) -> bool:
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.scenario)
 def test_its_rule_fires_in_time_its_remedy_is_first_and_ends_it(
-    quick: Nova, environment: Environment, run_through: Callable[..., Run], commander: User, trouble: Trouble
+    quick: Nova,
+    environment: Environment,
+    run_through: Callable[..., Run],
+    commander: User,
+    client_of: Callable[[User], Client],
+    trouble: Trouble,
 ):
-    watch = Watch(environment, trouble.rule)
+    watch, open_page = Watch(environment, trouble.rule), client_of(commander)
     quick.scenario(trouble.scenario)
     alert = watch.fires()
+    assert alert.sentence in html.unescape(open_page.get("/fragments/overview").content.decode())
     assert declared_time(environment, alert), (alert.started_at, alert.fired_at)
     shown = overview.build(environment, commander)
     assert [offer.action_key for offer in shown.offers][:1] == [trouble.remedy]

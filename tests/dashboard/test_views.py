@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from dashboard import overview
 from dashboard.models import Alert
+from novaops import environment as declared
 from novaops import live
 from tests.dashboard.test_overview import alert
 
@@ -83,6 +84,14 @@ def test_a_session_that_no_view_let_in_gets_no_quick_answer(client, client_of, v
     client_of(viewer).get("/fragments/overview", shown)
     client.cookies["nova_s"] = "made-up"
     assert client.get("/fragments/overview", shown).status_code == 302
+
+
+def test_an_open_page_asks_as_often_as_there_are_rounds_and_every_ten_seconds_at_least(client_of, viewer, calm):
+    calm()
+    for path in ("/", "/services/api/"):
+        assert 'hx-trigger="every 5s, refresh"' in client_of(viewer).get(path).content.decode()
+    slow = declared.default().model_copy(update={"collect_every_s": 60})
+    assert overview.build(slow).poll_s == 10
 
 
 def test_a_poll_that_moved_on_gets_the_fragment_with_the_next_revision(client_of, viewer, calm, environment):
