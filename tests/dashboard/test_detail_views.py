@@ -37,6 +37,14 @@ def test_a_setting_that_is_told_no_more_keeps_its_age(client_of, viewer, environ
     assert "No data" in html
 
 
+def test_an_open_page_follows_the_facts_and_leaves_what_is_typed(client_of, viewer):
+    html = client_of(viewer).get("/services/events/detail/", headers=HTMX).content.decode()
+    facts, forms = html.split('id="logs-title"')
+    assert 'hx-select="#facts" hx-trigger="every 30s"' in facts
+    assert "every 30s" not in forms
+    assert "rev=0" in facts
+
+
 @pytest.mark.parametrize("kind", SERVICE_KINDS)
 def test_the_details_cost_few_queries(client_of, responder, kind):
     client, path = client_of(responder), f"/services/{kind}/detail/"
