@@ -47,7 +47,12 @@ def of_alert(alert: Alert, environment: Environment) -> Declaration:
     """What an alert says by itself."""
     severity = FOR_ALERT.get(alert.severity, "SEV3")
     return Declaration(
-        environment=environment, title=alert.title, severity=severity, services=(alert.service,), alert=alert
+        environment=environment,
+        title=alert.title,
+        severity=severity,
+        # What NovaOps cannot see well is no service of Nova's.
+        services=(alert.service,) if alert.service in SERVICE_KINDS else (),
+        alert=alert,
     )
 
 

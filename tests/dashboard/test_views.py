@@ -146,3 +146,14 @@ def test_every_page_has_the_bar(client_of, viewer, environment):
     assert bar.counts == {"incidents": 0, "runs": 0, "approvals": 0}
     assert timezone.now() - bar.now < timedelta(minutes=1)
     assert Alert.objects.count() == 0
+
+
+def test_an_alert_on_novaops_own_sight_has_a_page_and_may_be_an_incident(client_of, commander, calm):
+    calm()
+    own = alert("novaops", rule="aws-failing", title="The AWS APIs do not answer")
+    own.save()
+    client = client_of(commander)
+    assert 'href="/vitals/?environment=sandbox"' in client.get(own.get_absolute_url()).content.decode()
+    assert "The AWS APIs do not answer" in client.get("/").content.decode()
+    answer = client.post(reverse("incidents:declare_alert", args=[own.pk]))
+    assert (answer.status_code, answer["Location"].startswith("/incidents/")) == (302, True)
