@@ -15,7 +15,8 @@ class DashboardConfig(AppConfig):
         """Find the services, check what nova.toml says of their rules, and tell people of alerts."""
         services.autodiscover()
         from dashboard import telling
-        from dashboard.checks import rules_exist
+        from dashboard.checks import rules_exist, secrets_are_long
 
         register(rules_exist)
+        register(secrets_are_long)
         telling.connect()

@@ -10,6 +10,7 @@ import pytest
 from django.db.utils import OperationalError
 from django.test import Client
 
+from dashboard.checks import secrets_are_long
 from dashboard.hooks import inbox, ledger
 from dashboard.hooks.models import Delivery
 from novaops.cloud import sns as cloud_sns
@@ -158,6 +159,14 @@ def test_two_secrets_are_good_while_one_replaces_the_other(send, monkeypatch):
         else:
             assert as_sender(GOOD, key=key) == 202
     assert as_sender(GOOD, key=b"the new secret of this,the old secret of this") == 401
+
+
+@pytest.mark.parametrize("value", ["short", "a good and long secret,short", ",".join(["a good and long secret"] * 3)])
+def test_a_secret_that_is_too_short_or_one_too_many_stops_the_start(value: str, monkeypatch):
+    monkeypatch.setenv("SYNTHETICS_SECRETS", value)
+    assert [one.id for one in secrets_are_long()] == ["dashboard.E002"]
+    monkeypatch.setenv("SYNTHETICS_SECRETS", "a good and long secret")
+    assert secrets_are_long() == []
 
 
 def test_a_source_without_a_secret_does_not_exist(monkeypatch):
