@@ -77,7 +77,7 @@ def may_more_than(user: User, verb: Verb) -> bool:
 
 def _refusal(verb: Verb) -> str:
     roles = " or ".join(role for role, verbs in ROLES.items() if verb in verbs)
-    return f"Your role may not {WORDS[verb]}: ask a {roles}."
+    return f"Your role may not {WORDS[verb]}: ask {'an' if roles.startswith('a') else 'a'} {roles}."
 
 
 def _grants(user: User) -> frozenset[tuple[str, str]]:

@@ -111,6 +111,9 @@
     const highest = Math.max(high ?? 0, ...near);
     return [Math.min(low ?? 0, 0), highest > 0 ? highest * 1.08 : 1];
   };
+  // CloudWatch tells a minute at a time, however fine the steps are: only what is missing for longer is a gap.
+  const gaps = (plot, _, __, ___, found) =>
+    found.filter(([from, to]) => plot.posToVal(to, "x", true) - plot.posToVal(from, "x", true) > Math.max(2.5 * data.step, 150));
   const options = (figure, lines, width) => {
     const colours = palette();
     return {
@@ -129,6 +132,7 @@
           width: 1.5,
           dash: DASHES[at % DASHES.length],
           points: { size: 4 },
+          gaps,
           value: (_, value) => (value == null ? "–" : `${short(value)} ${one.unit}`),
         })),
       ],

@@ -87,7 +87,7 @@ def test_it_is_put_back_and_both_are_in_the_history(client_of, admin, environmen
 def test_others_look_and_try_but_may_not_change(client_of, user_with_role, role):
     client = client_of(user_with_role(role, role))
     page = client.get(URL, {"value": 10, "for_s": 5}).content.decode()
-    assert "Your role may not change settings: ask a admin." in page
+    assert "Your role may not change settings: ask an admin." in page
     for path in ("change", "reset"):
         assert client.post(f"{URL}{path}", CHANGE).status_code == 403
     assert not Entry.objects.filter(verb__startswith="threshold").exists()
