@@ -22,7 +22,8 @@ FOCUSED = """(() => {
 def show(page: Page, name: str, path: str = "/accounts/login/") -> None:
     """Put the gallery's page in the place of a real one, under the real one's headers; its polls find no change."""
     html = gallery.render(name)
-    page.route("**/*rev=*", lambda route: route.fulfill(status=204))
+    for polled in ("**/*rev=*", "**/services/*/detail/*"):
+        page.route(polled, lambda route: route.fulfill(status=204))
     page.route(f"**{path}", lambda route: route.fulfill(response=route.fetch(), body=html))
     page.goto(path)
     page.wait_for_load_state("load")

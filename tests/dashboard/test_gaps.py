@@ -8,6 +8,7 @@ from novaops.cloud import nova_db
 from novaops.cloud.errors import OutsideError
 from novaops.environment import Environment
 from tests.actions.conftest import reading
+from tests.sandbox.conftest import eventually
 from tests.servers import Nova
 
 __all__ = ["reading"]
@@ -18,8 +19,16 @@ def cursor_of(environment: Environment) -> int:
 
 
 @pytest.fixture
-def database(reading: Nova):
+def database(reading: Nova, environment: Environment):
+    """Nova's database once it has events from before what the tests lose: the processor's beginning is no gap."""
+    oldest = "SELECT coalesce(min(ledger), 2147483647) FROM contract_events WHERE ledger > %s"
     with psycopg.connect(reading.postgresql.dsn("nova"), autocommit=True) as connection:
+
+        def before_the_cursor() -> int:
+            cursor = cursor_of(environment)
+            return cursor - connection.execute(oldest, [cursor - 300]).fetchone()[0]
+
+        eventually(before_the_cursor, lambda ledgers: ledgers > 30)
         yield connection
 
 
