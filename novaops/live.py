@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.cache import cache
@@ -22,12 +22,20 @@ FRAGMENT_TTL_S = 60
 SILENT_S = 2.0
 # For so long a session that was let in is told that nothing changed without being looked at again.
 REMEMBERED_S = 60
+# Of these, as many are kept in the process itself for so long.
+MOST_REMEMBERED, NEARBY_S = 10_000, 5.0
 
 
 class Cache(RedisCache):
     """Django's Redis cache that forgets instead of failing: without Redis, pages are rendered each time."""
 
     silent_until = 0.0
+    # Who was let in to poll what, kept in the process for a few seconds: {poll: (until, (topic, every_s))}.
+    let_in: ClassVar[dict[str, tuple[float, tuple[str, float] | None]]] = {}
+
+    def clear(self) -> None:
+        Cache.let_in.clear()
+        super().clear()
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
         return self._or(default, super().get, key, default, version)
@@ -84,7 +92,7 @@ def revision(topic: str) -> str:
 
 def remember(request: HttpRequest, topic: str, every_s: float) -> None:
     """Let `quick` answer this page's next polls, of this session, while the topic has not moved on."""
-    cache.set(_poll(request), {"topic": topic, "every_s": every_s}, timeout=REMEMBERED_S)
+    cache.set(_poll(request), (topic, every_s), timeout=REMEMBERED_S)
 
 
 def timed(current: str, every_s: float, now_s: float) -> str:
@@ -95,7 +103,7 @@ def timed(current: str, every_s: float, now_s: float) -> str:
 def quick(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
     """Answer a poll of a page that shows the current revision before anything else is asked.
 
-    It costs two reads of Redis, and tells only that nothing changed, to a session that a view has let in within the
+    It costs a read of Redis, and tells only that nothing changed, to a session that a view has let in within the
     last minute: whoever was signed out meanwhile learns it by the first poll with news, or when that minute is over.
     """
 
@@ -110,8 +118,19 @@ def quick(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Http
 
 def _remembered(request: HttpRequest) -> str:
     """The current revision of what the page polls; empty where no view has let it in lately."""
-    known = cache.get(_poll(request))
-    return timed(revision(known["topic"]), known["every_s"], time.time()) if known else ""
+    poll, now_s = _poll(request), time.monotonic()
+    until_s, known = Cache.let_in.get(poll, (0.0, None))
+    if now_s > until_s:
+        known = cache.get(poll)
+        _keep(poll, now_s + NEARBY_S, known)
+    return timed(revision(known[0]), known[1], time.time()) if known else ""
+
+
+def _keep(poll: str, until_s: float, known: tuple[str, float] | None) -> None:
+    if len(Cache.let_in) >= MOST_REMEMBERED:
+        Cache.let_in.clear()
+    if known:
+        Cache.let_in[poll] = (until_s, known)
 
 
 def _poll(request: HttpRequest) -> str:
