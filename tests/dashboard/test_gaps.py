@@ -20,15 +20,16 @@ def cursor_of(environment: Environment) -> int:
 
 @pytest.fixture
 def database(reading: Nova, environment: Environment):
-    """Nova's database once it has events from before what the tests lose: the processor's beginning is no gap."""
+    """Nova's database once the past that the tests look at is whole: it holds events, and earlier tests lost none."""
     oldest = "SELECT coalesce(min(ledger), 2147483647) FROM contract_events WHERE ledger > %s"
     with psycopg.connect(reading.postgresql.dsn("nova"), autocommit=True) as connection:
 
-        def before_the_cursor() -> int:
+        def whole() -> bool:
             cursor = cursor_of(environment)
-            return cursor - connection.execute(oldest, [cursor - 300]).fetchone()[0]
+            begins = connection.execute(oldest, [cursor - 300]).fetchone()[0]
+            return begins < cursor - 30 and not gaps.search(environment, cursor - 30, [], [])[0]
 
-        eventually(before_the_cursor, lambda ledgers: ledgers > 30)
+        eventually(whole, bool)
         yield connection
 
 
