@@ -18,7 +18,7 @@ from dashboard.status import State
 from dashboard.tiles import Tile, Value
 from novaops import live
 from novaops.environment import SERVICE_KINDS, Environment
-from novaops.runbook import offers, undo
+from novaops.runbook import meters, offers, undo
 from novaops.runbook.models import Run, Undo
 from novaops.runbook.offers import Offer
 from novaops.runbook.registry import actions
@@ -269,7 +269,8 @@ def offers_for(
 ) -> list[Offer]:
     """What may help, in the order of the firing rules, the worst first; tied to the incident where there is one."""
     keys = dict.fromkeys(key for alert in firing for key in _offered(alert) if key in actions)
-    found = (offers.offer(user, key, environment, incident) for key in keys)
+    spent = meters.used(environment) if keys else {}
+    found = (offers.offer(user, key, environment, incident, spent=spent) for key in keys)
     return [offer for offer in found if offer][:MOST_OFFERS]
 
 

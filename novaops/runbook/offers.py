@@ -29,9 +29,17 @@ class Offer:
 
 
 def offer(
-    user: User | AnonymousUser, key: str, environment: Environment, incident: int | None = None, target: str = ""
+    user: User | AnonymousUser,
+    key: str,
+    environment: Environment,
+    incident: int | None = None,
+    target: str = "",
+    spent: meters.Used | None = None,
 ) -> Offer | None:
-    """The offer of the action `key`, on its first target or that one; None where it has nothing to act upon."""
+    """The offer of the action `key`, on its first target or that one; None where it has nothing to act upon.
+
+    `spent` are the meters, where the caller has read them already for several offers.
+    """
     action = actions[key]()
     target = target or next(iter(action.targets(environment)), "") if action.applies(environment) else ""
     if not target:
@@ -45,7 +53,7 @@ def offer(
         sentence=action.affects,
         url=f"{reverse('runbook:new', args=[key])}?{urlencode(query)}",
         disabled_reason=can(user, action.risk.verb, environment).sentence,
-        meter=meters.meter(actions[key], meters.used(environment)),
+        meter=meters.meter(actions[key], meters.used(environment) if spent is None else spent),
         plan_url="" if action.form.base_fields else reverse("runbook:plan", args=[key]),
     )
 
@@ -55,4 +63,5 @@ def of_service(
 ) -> list[Offer]:
     """Every action on a kind of service, in the order of the catalogue."""
     keys = sorted(key for key, action in actions.items() if action.service == service)
-    return [found for key in keys if (found := offer(user, key, environment, incident))]
+    spent = meters.used(environment)
+    return [found for key in keys if (found := offer(user, key, environment, incident, spent=spent))]

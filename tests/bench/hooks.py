@@ -19,8 +19,12 @@ READ = 1000
 
 def figures() -> Iterator[str]:
     """One line each for taking, taking over a restart, and reading."""
-    directory = Path(tempfile.mkdtemp(prefix="novaops-hooks-"))
-    directory.chmod(0o711)
+    with tempfile.TemporaryDirectory(prefix="novaops-hooks-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o711)
+        yield from _of_site(Path(name))
+
+
+def _of_site(directory: Path) -> Iterator[str]:
     with site(directory) as running:
         Storm(running.port).blow(signed(500, "warm"), SENDERS)
         storm = Storm(running.port)
