@@ -10,8 +10,8 @@ from functools import partial
 from django.db import transaction
 from django.utils import timezone
 
-from backups import beside, leases, origin
-from backups.models import Database, Snapshot
+from backups import beside, origin
+from backups.models import Database, Lease, Snapshot
 from novaops import live
 from novaops.cloud import rds_backups
 from novaops.cloud.errors import OutsideError, Refused
@@ -58,7 +58,7 @@ def topic(environment: str) -> str:
 
 def collect(environment: Environment, *, early: bool = False) -> Round | None:
     """Make one round where the environment is due (or `early`) and nobody else is at it; None otherwise."""
-    token = leases.claim(environment.name, environment.backups.collect_every_s, early=early)
+    token = Lease.claim(environment.name, environment.backups.collect_every_s, early=early)
     if not token:
         return None
     try:
@@ -66,13 +66,13 @@ def collect(environment: Environment, *, early: bool = False) -> Round | None:
         heard = _ask_all(environment)
         restored = _ask_for_restored(environment)
         with transaction.atomic():
-            if not leases.held(environment.name, token):
+            if not Lease.held(environment.name, token):
                 return None
             if restored is not None:
                 beside.keep(environment, restored, at)
             return _keep(environment, heard, at)
     finally:
-        leases.release(environment.name, token)
+        Lease.release(environment.name, token)
 
 
 def _ask_all(environment: Environment) -> list[Heard]:
@@ -112,7 +112,8 @@ def _ask_for_restored(environment: Environment) -> list[Restored] | None:
 
 def _keep(environment: Environment, heard: Iterable[Heard], at: datetime) -> Round:
     heard = list(heard)
-    Database.objects.filter(environment=environment.name).exclude(name__in=[one.declared.id for one in heard]).delete()
+    left = Database.objects.filter(environment=environment.name, left_at=None)
+    left.exclude(name__in=[one.declared.id for one in heard]).update(left_at=at)
     for one in heard:
         database = _keep_database(environment, one, at)
         for region, told in one.snapshots.items():
@@ -127,6 +128,7 @@ def _keep(environment: Environment, heard: Iterable[Heard], at: datetime) -> Rou
 
 def _keep_database(environment: Environment, heard: Heard, at: datetime) -> Database:
     told: dict[str, object] = {"kind": heard.declared.kind, "asked_at": at, "failed": "; ".join(heard.failed)}
+    told["left_at"] = None
     if heard.kept:
         names = ("status", "engine", "storage_gb", "encrypted", "multi_az", "retention_days", "window", "created_at")
         told |= {name: getattr(heard.kept, name) for name in (*names, "latest_restorable_at")}

@@ -52,7 +52,7 @@ def due_at(environment: Environment) -> datetime | None:
         return None
     if newest:
         return newest.asked_at + pause
-    first = Database.objects.filter(environment=environment.name).aggregate(at=Min("known_since"))["at"]
+    first = Database.objects.filter(environment=environment.name, left_at=None).aggregate(at=Min("known_since"))["at"]
     return first + pause if first else None
 
 

@@ -1,18 +1,23 @@
 """What is known of backups: each watched database as RDS keeps it, every snapshot, and who collects them."""
 
+from datetime import timedelta
+
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
 from backups.restore_models import Beside as Beside
 from backups.restore_models import Restore as Restore
+from novaops import leases
+from novaops.retention import Kept
 
 
 class Database(models.Model):
     """A database whose backups are watched, as RDS last told.
 
     `read_at` is when RDS last answered, `asked_at` when it was last asked; they differ where it does not answer, and
-    `failed` says why. What stands here is of `read_at`. `known_since` is when nova.toml first named it here.
+    `failed` says why. What stands here is of `read_at`. `known_since` is when nova.toml first named it here,
+    `left_at` when it was first seen not to any more: its snapshots stay as they were last told.
     """
 
     class Kind(models.TextChoices):
@@ -35,6 +40,7 @@ class Database(models.Model):
     quota_used = models.PositiveIntegerField(null=True)
     quota_most = models.PositiveIntegerField(null=True)
     known_since = models.DateTimeField(default=timezone.now)
+    left_at = models.DateTimeField(null=True)
     asked_at = models.DateTimeField()
     read_at = models.DateTimeField(null=True)
     failed = models.TextField(blank=True)
@@ -53,6 +59,8 @@ class Snapshot(models.Model):
     `run`, `taken_by`, `reason` and `deployment` are its origin, from the tags that our runs give their snapshots.
     `expires_at` is when RDS deletes an automated one, and when a manual one is old by the policy.
     """
+
+    kept = Kept(length=timedelta(days=397), since="gone_at")
 
     database = models.ForeignKey(Database, on_delete=models.CASCADE, related_name="snapshots")
     region = models.CharField(max_length=30)
@@ -102,13 +110,7 @@ class Snapshot(models.Model):
         return self.status == "available" and self.gone_at is None
 
 
-class Lease(models.Model):
-    """Who reads the backups of an environment, and when they are due again. Times are the database's."""
+class Lease(leases.Lease):
+    """Who reads the backups of an environment, and when they are due again."""
 
-    environment = models.CharField(max_length=40, primary_key=True)
-    token = models.PositiveBigIntegerField(default=0)
-    until = models.DateTimeField()
-    due_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return self.environment
+    length_s = 40.0

@@ -52,6 +52,8 @@ STATES: dict[str, tuple[str, State]] = {
     "copies": ("Copies elsewhere", lambda place, _now: Q(gone_at=None) & ~Q(region=place.region)),
     "gone": ("Gone", lambda _place, _now: Q(gone_at__isnull=False)),
 }
+# Of databases that nova.toml names no more, as they were last told; every other state leaves them out.
+LEFT = "left"
 KINDS = ("automated", "manual")
 
 
@@ -91,7 +93,7 @@ def list_context(request: HttpRequest, environment: Environment, now: datetime) 
         "page_obj": page,
         "rows": list(rows),
         "filters": {name: value for name, value in asked.items() if value},
-        "states": {key: word for key, (word, _) in STATES.items()},
+        "states": {key: word for key, (word, _) in STATES.items()} | {LEFT: "Not watched any more"},
         "kinds": KINDS,
         "offers": _offers(user_of(request), environment),
         "tested": _last_test(environment),
@@ -110,6 +112,7 @@ def _state(snapshot: Snapshot, environment: Environment, now: datetime) -> tuple
 
 def _found(environment: Environment, asked: dict[str, str], now: datetime) -> "QuerySet[Snapshot]":
     found = Snapshot.objects.filter(database__environment=environment.name)
+    found = found.filter(database__left_at__isnull=asked["state"] != LEFT)
     condition = STATES.get(asked["state"])
     found = found.filter(condition[1](environment, now) if condition else Q(gone_at=None))
     if asked["kind"] in KINDS:
@@ -143,7 +146,7 @@ def claims_on(snapshot: Snapshot, environment: Environment) -> list[Claim]:
 
 def offers_on(user: User, snapshot: Snapshot, environment: Environment) -> list[Offer]:
     """What can be done with it: the actions on backups that take a snapshot by its name."""
-    if not snapshot.is_good or snapshot.region != environment.region:
+    if not snapshot.is_good or snapshot.database.left_at or snapshot.region != environment.region:
         return []
     keys = [key for key in sorted(actions) if _is_ours(key) and "snapshot" in actions[key].form.base_fields]
     return [offer for key in keys if (offer := _offer_on(user, key, snapshot, environment))]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from backups import leases
+from backups.models import Lease
 from novaops.runbook.models import Run
 from novaops.runbook.registry import actions
 from novaops.runbook.signals import run_finished
@@ -17,4 +17,4 @@ def on_run_finished(*, run: Run, **_: Any) -> None:
     """Make the environment due where the run's action is one of ours."""
     action = actions.get(run.action)
     if action and action.__module__.startswith("backups."):
-        leases.make_due(run.environment)
+        Lease.make_due(run.environment)

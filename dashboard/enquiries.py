@@ -16,6 +16,7 @@ from kombu.exceptions import KombuError, OperationalError
 from dashboard import log_lines
 from dashboard.models import Enquiry
 from novaops import environment as declared
+from novaops import retention
 from novaops.audit import chain
 from novaops.cloud import logs, nova_sessions
 from novaops.cloud.errors import OutsideError
@@ -26,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 LOGS = "logs"
 CONNECTIONS = "connections"
-KEPT = timedelta(hours=1)
 # Asked again within this time, the same question has the same answer.
 SAME = timedelta(seconds=10)
 # So long a query may run at CloudWatch, looked at every AGAIN_S.
@@ -61,7 +61,7 @@ def ask(environment: Environment, kind: str, subject: str, params: dict[str, Any
         before = same.filter(asked_at__gte=now - SAME).exclude(state=Enquiry.State.FAILED).first()
         if before:
             return before
-        forget_old(now)
+        retention.forget(Enquiry, now)
         made = Enquiry.objects.create(
             environment=environment.name, service=kind, subject=subject, params=params, asked_by=by, asked_at=now
         )
@@ -86,11 +86,6 @@ def latest(environment: Environment, kind: str) -> dict[str, Enquiry]:
     """The newest enquiry of each subject of a service."""
     rows = Enquiry.objects.filter(environment=environment.name, service=kind).order_by("subject", "-asked_at")
     return {row.subject: row for row in rows.distinct("subject")}
-
-
-def forget_old(now: datetime) -> None:
-    """Answers hold lines of Nova's logs: they are kept for an hour."""
-    Enquiry.objects.filter(asked_at__lt=now - KEPT).delete()
 
 
 def carry_on(pk: str) -> float | None:

@@ -8,6 +8,9 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from novaops import leases
+from novaops.retention import Kept
+
 
 class Series(models.Model):
     """One metric of one service. `resource` names the node where a service has several, and is empty otherwise."""
@@ -148,6 +151,9 @@ class Enquiry(models.Model):
         TOLD = "told", "Told"
         FAILED = "failed", "Failed"
 
+    # Answers hold lines of Nova's logs.
+    kept = Kept(length=timedelta(hours=1), since="asked_at")
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     environment = models.CharField(max_length=40)
     service = models.CharField(max_length=20)
@@ -186,6 +192,8 @@ class Enquiry(models.Model):
 class Round(models.Model):
     """One pass of the collector over an environment."""
 
+    kept = Kept(length=timedelta(days=2), since="started_at")
+
     environment = models.CharField(max_length=40)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField()
@@ -204,16 +212,10 @@ class Round(models.Model):
         return (self.finished_at - self.started_at).total_seconds()
 
 
-class Lease(models.Model):
-    """Who collects an environment, and when it is due again. Times are the database's, never a worker's."""
+class Lease(leases.Lease):
+    """Who collects an environment, and when it is due again."""
 
-    environment = models.CharField(max_length=40, primary_key=True)
-    token = models.PositiveBigIntegerField(default=0)
-    until = models.DateTimeField()
-    due_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return self.environment
+    length_s = 30.0
 
 
 class Pulse(models.Model):
@@ -221,6 +223,8 @@ class Pulse(models.Model):
 
     `delay_s` is how long the message that carried it had waited in its queue; None where its sender did not say when.
     """
+
+    kept = Kept(length=timedelta(days=1), since="at", only=~models.Q(name="beat"))
 
     name = models.CharField(max_length=160, primary_key=True)
     at = models.DateTimeField()

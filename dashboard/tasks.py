@@ -1,7 +1,6 @@
 """Periodic work of the dashboard. Delivered twice or late it does nothing twice: rows say what is due."""
 
 import time
-from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
@@ -9,10 +8,8 @@ from django.utils import timezone
 
 from dashboard import collect, enquiries, partitions, pulses, rollups, telling, vitals, watchdog
 from dashboard.hooks import inbox, polling, subscriptions
-from dashboard.models import Round
 from novaops import environment as declared
-
-KEEP_ROUNDS = timedelta(days=2)
+from novaops import retention
 
 
 @shared_task(expires=5)
@@ -57,10 +54,10 @@ def poll_queues() -> None:
         polling.poll(environment)
 
 
-@shared_task
-def keep_deliveries() -> None:
-    """Drop deliveries that are older than is kept."""
-    inbox.forget_old()
+@shared_task(expires=600)
+def forget_old() -> None:
+    """Forget the rows of every app that are older than is kept."""
+    retention.forget_old(timezone.now())
 
 
 @shared_task(expires=60)
@@ -85,8 +82,6 @@ def keep_samples() -> None:
         partitions.make_ahead(table, now)
     for table in partitions.TABLES:
         partitions.try_drop_old(table, now)
-    enquiries.forget_old(now)
-    Round.objects.filter(started_at__lt=now - KEEP_ROUNDS).delete()
 
 
 @shared_task(bind=True)

@@ -1,10 +1,14 @@
 """What incidents keep besides themselves: the words to search, the answers to repeated requests, and drills."""
 
+from datetime import timedelta
+
 from django.contrib.auth.models import User
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Q
+
+from novaops.retention import Kept
 
 
 class Words(models.Model):
@@ -22,6 +26,8 @@ class Words(models.Model):
 
 class Once(models.Model):
     """What a program's request made, so that the same request again is answered and not done."""
+
+    kept = Kept(length=timedelta(days=30), since="at")
 
     key = models.CharField(max_length=120, unique=True)
     digest = models.CharField(max_length=64)

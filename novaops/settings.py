@@ -252,7 +252,7 @@ CELERY_BEAT_SCHEDULE = {
     "read-inbox": {"task": "dashboard.tasks.read_inbox", "schedule": 1.0, "options": {"expires": 2}},
     "tell-unmuted": {"task": "dashboard.tasks.tell_unmuted", "schedule": 15.0, "options": {"expires": 15}},
     "poll-queues": {"task": "dashboard.tasks.poll_queues", "schedule": 2.0, "options": {"expires": 4}},
-    "keep-deliveries": {"task": "dashboard.tasks.keep_deliveries", "schedule": 3600.0, "options": {"expires": 600}},
+    "forget-old": {"task": "dashboard.tasks.forget_old", "schedule": 600.0, "options": {"expires": 600}},
     "start-drills": {"task": "backups.tasks.start_drills", "schedule": 3600.0, "options": {"expires": 600}},
     "publish-head": {"task": "novaops.runbook.tasks.publish_head", "schedule": 3600.0, "options": {"expires": 600}},
     "remind-updates": {"task": "incidents.tasks.remind_updates", "schedule": 30.0, "options": {"expires": 30}},

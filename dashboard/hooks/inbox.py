@@ -2,10 +2,9 @@
 
 import logging
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import connection, transaction
-from django.utils import timezone
 
 from dashboard.hooks import reading
 from dashboard.hooks.letters import Letter, Unreadable
@@ -14,7 +13,6 @@ from dashboard.hooks.models import Delivery
 logger = logging.getLogger(__name__)
 
 LARGEST = 256 * 1024
-KEPT = timedelta(days=30)
 BATCH = 200
 LONGEST_S = 10
 INSERT = (
@@ -66,9 +64,3 @@ def _conclude(delivery: Delivery) -> None:
     except Unreadable as failure:
         delivery.conclude(Delivery.State.UNREADABLE, f"Not understood: {failure}")
     delivery.save()
-
-
-def forget_old() -> None:
-    """Drop what was read and is older than is kept."""
-    done = Delivery.objects.exclude(state=Delivery.State.WAITING)
-    done.filter(received_at__lt=timezone.now() - KEPT).delete()

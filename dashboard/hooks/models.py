@@ -1,9 +1,11 @@
 """What came in from outside, exactly as it came, and which topics asked to be subscribed."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.utils import timezone
+
+from novaops.retention import Kept
 
 
 class Delivery(models.Model):
@@ -20,6 +22,8 @@ class Delivery(models.Model):
         USED = "used", "Used"
         IGNORED = "ignored", "Ignored"
         UNREADABLE = "unreadable", "Not understood"
+
+    kept = Kept(length=timedelta(days=30), since="received_at", only=~models.Q(state=State.WAITING))
 
     source = models.CharField(max_length=40)
     ident = models.CharField(max_length=200)

@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.urls import reverse
 
+from novaops.retention import Kept
+
 # A message that could not be delivered for so long is not news any more.
 KEPT_FOR = timedelta(hours=6)
 
@@ -27,6 +29,13 @@ class Message(models.Model):
         SENT = "sent", "Sent"
         FAILED = "failed", "Not sent"
         UNKNOWN = "unknown", "Unknown"
+
+    # Those of an incident are part of its record.
+    kept = Kept(
+        length=timedelta(days=397),
+        since="created_at",
+        only=models.Q(incident=None) & ~models.Q(state__in=[State.QUEUED, State.SENDING]),
+    )
 
     # Travels with the message, so that it is found again at the other side.
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

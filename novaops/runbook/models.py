@@ -1,6 +1,7 @@
 """Plans, runs, their steps, and every attempt to send an effect."""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -8,6 +9,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from novaops.retention import Kept
 from novaops.runbook.states import ACTIVE, FINISHED, CallOutcome, RunStatus, StepState
 
 
@@ -18,6 +20,9 @@ class Plan(models.Model):
         RESOLVING = "resolving", "Looking at the target"
         READY = "ready", "Ready"
         FAILED = "failed", "Could not be made"
+
+    # A preview that nobody confirmed.
+    kept = Kept(length=timedelta(days=30), since="created_at", only=models.Q(run=None))
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     action = models.CharField(max_length=60)

@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from backups import collect, leases, tasks
-from backups.models import Database, Snapshot
+from backups import collect, tasks
+from backups.models import Database, Lease, Snapshot
 from novaops import environment as declared
 from novaops.cloud import rds_backups
 from novaops.cloud.errors import Ambiguous
@@ -92,7 +92,11 @@ def test_clusters_and_further_databases_are_read_too(aws: Nova, environment: Env
     assert (cluster.kind, cluster.latest_restorable_at is not None, cluster.quota_used) == ("cluster", True, 1)
     assert cluster.snapshots.get().name == "before-migration"
     round_of(environment)
-    assert list(Database.objects.values_list("name", flat=True)) == ["nova-db"]
+    cluster.refresh_from_db()
+    assert list(Database.objects.filter(left_at=None).values_list("name", flat=True)) == ["nova-db"]
+    assert cluster.snapshots.get().gone_at is None
+    round_of(kept(environment, KeptDatabase(kind="cluster", id="reports")))
+    assert not Database.objects.exclude(left_at=None).exists()
 
 
 def test_where_aws_is_silent_the_last_answer_stays_with_its_time(aws: Nova, environment: Environment) -> None:
@@ -135,18 +139,18 @@ def test_a_database_that_rds_does_not_know_leaves_the_others(aws: Nova, environm
 
 
 def test_one_collector_at_a_time_and_only_when_due(aws: Nova, environment: Environment) -> None:
-    token = leases.claim(environment.name, 3600)
+    token = Lease.claim(environment.name, 3600)
     assert token
     assert collect.collect(environment, early=True) is None
-    leases.release(environment.name, token)
+    Lease.release(environment.name, token)
     assert collect.collect(environment) is None
-    leases.make_due(environment.name)
+    Lease.make_due(environment.name)
     tasks.collect_environment(environment.name)
     assert Database.objects.count() == 1
 
 
 def test_a_round_by_hand_says_what_it_found(aws: Nova, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("collect_backups")
-    assert "sandbox: 1 databases, 7 snapshots" in capsys.readouterr().out
+    assert "sandbox: 1 database, 7 snapshots" in capsys.readouterr().out
     with pytest.raises(CommandError, match="Declared: sandbox"):
         call_command("collect_backups", "elsewhere")

@@ -41,6 +41,16 @@ def test_it_shows_the_clock_the_last_good_backup_and_the_policy(client: Client) 
     assert "Take a database snapshot" in page
 
 
+def test_what_was_kept_of_a_database_that_is_not_watched_any_more_is_found_when_asked_for(client: Client) -> None:
+    snapshot(database(), "rds:nova-db-1")
+    last = snapshot(database("reports", left_at=timezone.now()), "before-the-move")
+    assert "before-the-move" not in text(client)
+    assert "before-the-move" in text(client, state="left")
+    page = client.get(last.get_absolute_url()).content.decode()
+    assert "Not watched" in page
+    assert "its database is not watched any more" in page
+
+
 def test_without_data_it_says_what_brings_it(client: Client) -> None:
     page = text(client)
     assert "No data yet" in page

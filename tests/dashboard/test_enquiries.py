@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from dashboard import enquiries, tasks
 from dashboard.models import Enquiry
+from novaops import retention
 from novaops.audit.models import Entry
 from novaops.cloud import logs
 from novaops.environment import Environment
@@ -114,9 +115,9 @@ def test_an_answer_is_given_once(environment, responder):
 
 def test_answers_are_forgotten_after_an_hour(environment, responder):
     row = asked(environment, responder)
-    enquiries.forget_old(timezone.now() + timedelta(minutes=59))
+    retention.forget(Enquiry, timezone.now() + timedelta(minutes=59))
     assert Enquiry.objects.count() == 1
-    enquiries.forget_old(row.asked_at + timedelta(minutes=61))
+    retention.forget(Enquiry, row.asked_at + timedelta(minutes=61))
     assert Enquiry.objects.count() == 0
 
 

@@ -12,6 +12,7 @@ from dashboard.hooks import inbox
 from dashboard.hooks.models import Delivery, Subscription
 from dashboard.models import Alert, AlertState, Witness
 from dashboard.signals import alert_cleared, alert_fired
+from novaops import retention
 from tests.dashboard.hooks import post
 from tests.dashboard.hooks.post import alarm, as_pagerduty, as_sender, as_sns, confirmation, event, notification
 from tests.dashboard.test_alerts import at_minute, watched
@@ -199,10 +200,10 @@ def test_old_deliveries_are_forgotten_once_they_are_read():
     for _ in range(2):
         as_sender({"name": "x", "state": "cleared", "service": "api"})
     Delivery.objects.update(received_at=datetime.now(UTC) - timedelta(days=31))
-    inbox.forget_old()
+    retention.forget(Delivery, datetime.now(UTC))
     assert Delivery.objects.count() == 2
     inbox.read_waiting()
-    inbox.forget_old()
+    retention.forget(Delivery, datetime.now(UTC))
     assert not Delivery.objects.exists()
 
 
