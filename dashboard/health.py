@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from dashboard.models import Reading
 from dashboard.tiles import collected_lately
 from novaops import environment as declared
+from novaops import live
 
 logger = logging.getLogger(__name__)
 
@@ -88,9 +90,7 @@ def csp_report(request: HttpRequest) -> HttpResponse:
     """Log what a browser's content security policy blocked: one bounded line a report, so many a minute."""
     if int(request.META.get("CONTENT_LENGTH") or 0) > REPORT_BYTES:
         return HttpResponse(status=413)
-    minute = f"csp-report:{timezone.now():%H%M}"
-    cache.add(minute, 0, timeout=120)
-    if cache.incr(minute) > REPORTS_A_MINUTE:
+    if live.count_this_minute("csp-report", time.time()) > REPORTS_A_MINUTE:
         return HttpResponse(status=429)
     report = _report(request.body)
     if report is None:

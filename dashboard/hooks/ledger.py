@@ -8,6 +8,7 @@ from typing import Any
 from django.core.cache import cache
 from django.http import HttpRequest
 
+from novaops import live
 from novaops.access.adapter import address_of
 
 logger = logging.getLogger(__name__)
@@ -15,8 +16,8 @@ logger = logging.getLogger(__name__)
 KEPT_S = 30 * 24 * 3600
 # Who is refused writes so many lines and keys a minute, however often it tries.
 NOTED_A_MINUTE = 60
-_taken: dict[str, tuple[int, int]] = {}
-_noted: dict[str, tuple[int, int]] = {}
+# What this process counted in which minute while Redis, which counts for all of them, did not answer.
+_here: dict[str, tuple[int, int]] = {}
 MOST_NAMES = 1000
 
 
@@ -30,13 +31,13 @@ class Refusal:
 
 
 def patient(source: str, a_minute: int, now: datetime) -> bool:
-    """Whether the source may send one more in this minute."""
-    return _counted(_taken, source, now) <= a_minute
+    """Whether the source may send one more in this minute, to whichever process."""
+    return _counted(f"hooks:{source}", now) <= a_minute
 
 
 def refused(source: str, why: str, request: HttpRequest, now: datetime) -> None:
     """Remember a refusal and log it, within bounds."""
-    if _counted(_noted, "all", now) > NOTED_A_MINUTE:
+    if _counted("hooks-refused", now) > NOTED_A_MINUTE:
         return
     address = address_of(request)
     logger.warning("A delivery to %s from %s was refused: %s", source, address or "an unknown address", why)
@@ -53,10 +54,13 @@ def _key(source: str) -> str:
     return f"hooks:refused:{source}"
 
 
-def _counted(counts: dict[str, tuple[int, int]], name: str, now: datetime) -> int:
-    minute = int(now.timestamp() // 60)
-    if len(counts) > MOST_NAMES:
-        counts.clear()
-    before, count = counts.get(name, (minute, 0))
-    counts[name] = (minute, count + 1 if before == minute else 1)
-    return counts[name][1]
+def _counted(name: str, now: datetime) -> int:
+    return live.count_this_minute(name, now.timestamp()) or _counted_here(name, int(now.timestamp() // 60))
+
+
+def _counted_here(name: str, minute: int) -> int:
+    if len(_here) > MOST_NAMES:
+        _here.clear()
+    before, count = _here.get(name, (minute, 0))
+    _here[name] = (minute, count + 1 if before == minute else 1)
+    return _here[name][1]

@@ -24,6 +24,9 @@ Check = Callable[[Mapping[str, str], bytes, datetime], Letter]
 # Those who tell again until they hear of success: a second copy is a success.
 TELL_AGAIN = {pagerduty.SOURCE: pagerduty.check, sns.SOURCE: sns.check}
 
+# SNS takes any 4xx for delivered, and would not tell again.
+TOO_MANY = {sns.SOURCE: 503}
+
 
 @csrf_exempt
 @require_POST
@@ -51,7 +54,7 @@ def _taken(request: HttpRequest, source: str, now: datetime) -> bool:
     body = _body(request)
     letter = check(request.headers, body, now)
     if not ledger.patient(source, settings.HOOKS_A_MINUTE, now):
-        raise Refused("more came in a minute than is taken", 429)
+        raise Refused("more came in a minute than is taken", TOO_MANY.get(source, 429))
     return inbox.keep(letter, body, "https", now)
 
 

@@ -15,6 +15,7 @@ from ninja import Header, NinjaAPI, Path, Query, Status
 from ninja.security import HttpBearer
 
 from novaops import environment as environments
+from novaops import live
 from novaops.access import tokens
 from novaops.access.adapter import address_of
 from novaops.access.models import Token
@@ -41,7 +42,6 @@ from novaops.runbook.models import Plan, Run
 from novaops.runbook.registry import actions
 from novaops.runbook.tasks import SWEPT_AT
 
-WINDOW_S = 60
 Key = Annotated[str, Header(alias="Idempotency-Key", pattern=r"^[\x21-\x7e]{1,64}$")]
 RunId = Annotated[RowId, Path()]
 
@@ -59,11 +59,9 @@ class Bearer(HttpBearer):
 
 def _count(token: Token) -> None:
     now = int(time.time())
-    key = f"api-requests:{token.public_id}:{now // WINDOW_S}"
-    cache.add(key, 0, timeout=2 * WINDOW_S)
-    if cache.incr(key) > settings.API_REQUESTS_A_MINUTE:
+    if live.count_this_minute(f"api:{token.public_id}", now) > settings.API_REQUESTS_A_MINUTE:
         sentence = f"A token makes at most {settings.API_REQUESTS_A_MINUTE} requests a minute. Nothing happened."
-        raise Problem(429, "too-many", sentence, headers={"Retry-After": str(WINDOW_S - now % WINDOW_S)})
+        raise Problem(429, "too-many", sentence, headers={"Retry-After": str(60 - now % 60)})
 
 
 api = NinjaAPI(

@@ -52,7 +52,7 @@ def certificates(_certificate_server: str, settings) -> type[Certificates]:
 def _no_doorbell(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker is there to hear it: tests read the inbox themselves."""
     monkeypatch.setattr(bell, "_rung", [float("inf")])
-    monkeypatch.setattr(ledger, "_noted", {})
+    monkeypatch.setattr(ledger, "_here", {})
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Whoever cannot prove who they are is refused plainly, and leaves no row."""
 
 import json
+import math
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,6 +14,7 @@ from django.test import Client
 from dashboard.checks import secrets_are_long
 from dashboard.hooks import inbox, ledger
 from dashboard.hooks.models import Delivery
+from novaops import live
 from novaops.cloud import sns as cloud_sns
 from tests.dashboard.hooks import post
 from tests.dashboard.hooks.post import alarm, as_pagerduty, as_sender, as_sns, confirmation, event, notification
@@ -202,12 +204,25 @@ def test_only_post_is_answered():
     assert Client().get("/hooks/sns").status_code == 405
 
 
-def test_a_sender_that_sends_without_end_is_asked_for_patience(settings, monkeypatch):
-    monkeypatch.setattr(ledger, "_taken", {})
+@pytest.mark.parametrize("redis_answers", [True, False])
+def test_a_sender_that_sends_without_end_is_asked_for_patience(settings, monkeypatch, redis_answers):
     settings.HOOKS_A_MINUTE = 2
+    if not redis_answers:
+        monkeypatch.setattr(live.Cache, "silent_until", math.inf)
     codes = [as_sender(GOOD) for _ in range(6)]
     assert codes[0] == 202
     assert 429 in codes
+
+
+def test_what_other_processes_took_counts_and_sns_is_never_told_that_too_much_is_delivered(settings, certificates):
+    settings.HOOKS_A_MINUTE = 5
+    now = time.time()
+    for minute in (now, now + 60):
+        for source in ("synthetics", "sns", "pagerduty"):
+            for _ in range(5):
+                live.count_this_minute(f"hooks:{source}", minute)
+    assert [as_sender(GOOD), as_sns(notification()), as_pagerduty(event())] == [429, 503, 429]
+    assert not Delivery.objects.exists()
 
 
 def test_a_sender_comes_again_where_the_database_is_away(monkeypatch):
