@@ -11,14 +11,14 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from dashboard import alerts, deployments, leases, metrics, models, samples, thresholds
+from dashboard import alarms, alerts, deployments, metrics, models, samples, thresholds
 from dashboard.asking import BROKEN, Answer, ask_all
 from dashboard.metrics import Wanted
 from dashboard.samples import Key, Value
 from dashboard.services.base import CLOUDWATCH, Asking, Observation, Service, Source, services
 from dashboard.services.novaops import NovaOps, told
 from novaops import live, watching
-from novaops.cloud import aws
+from novaops.cloud import aws, cloudwatch
 from novaops.cloud.cloudwatch import Answer as MetricAnswer
 from novaops.environment import Environment
 from novaops.watching import Note
@@ -52,13 +52,13 @@ class Seen:
 
 def collect(environment: Environment, *, early: bool = False) -> models.Round | None:
     """Make one round where the environment is due (or `early`) and nobody else is at it; None otherwise."""
-    token = leases.claim(environment.name, environment.collect_every_s, early=early)
+    token = models.Lease.claim(environment.name, environment.collect_every_s, early=early)
     if not token:
         return None
     try:
         return _round(environment, token, timezone.now())
     finally:
-        leases.release(environment.name, token)
+        models.Lease.release(environment.name, token)
 
 
 def limit_s(environment: Environment) -> float:
@@ -72,17 +72,21 @@ def _round(environment: Environment, token: int, started: datetime) -> models.Ro
     wanted = _wanted(environment, seen)
     before = _latest(wanted)
     facts = {kind: reading.facts for kind, reading in readings.items()}
-    told, measured = _ask(environment, wanted, facts, started)
+    names = alarms.due(environment, readings.get(NovaOps.kind), started)
+    told, measured, alarmed = _ask(environment, wanted, facts, names, started)
     _keep_told(seen, told, started)
     _keep_measured(seen, measured)
     _keep_watched(environment, seen, started)
     _keep_own(environment, seen[NovaOps.kind], started)
+    seen[NovaOps.kind].failed += alarms.failure(names, alarmed.failed)
     for one in seen.values():
         _complete(environment, one, wanted, before, started)
     with transaction.atomic():
-        if not leases.held(environment.name, token):
+        if not models.Lease.held(environment.name, token):
             return None
-        return _write(environment, seen, wanted, started, asked=measured.value is not None)
+        done = _write(environment, seen, wanted, started, asked=measured.value is not None)
+        alarms.reconcile(environment, alarmed.value or {}, started)
+        return done
 
 
 def _wanted(environment: Environment, seen: Mapping[str, Seen]) -> dict[Key, Wanted]:
@@ -106,24 +110,32 @@ def _latest(wanted: Mapping[Key, Wanted]) -> dict[Key, Value]:
 
 
 def _ask(
-    environment: Environment, wanted: Mapping[Key, Wanted], facts: Mapping[str, dict[str, Any]], now: datetime
-) -> tuple[dict[tuple[str, str], Answer[Any]], Answer[Any]]:
-    """Ask every source at once. The answers by (service, source), and CloudWatch's."""
+    environment: Environment,
+    wanted: Mapping[Key, Wanted],
+    facts: Mapping[str, dict[str, Any]],
+    names: list[str],
+    now: datetime,
+) -> tuple[dict[tuple[str, str], Answer[Any]], Answer[Any], Answer[Any]]:
+    """Ask every source at once. The answers by (service, source), and CloudWatch's of its metrics and these alarms."""
     asking = Asking(environment, facts)
     queries = {
         key: (metrics.query(services[key.service], environment, one), one.row.asked_until)
         for key, one in wanted.items()
         if one.declared.metric
     }
-    names = {
+    sources = {
         f"{environment.name} {kind} {source.name}": (kind, source)
         for kind, service in services.items()
         for source in service.sources_in(environment)
     }
-    questions: dict[str, Any] = {name: partial(source.read, asking) for name, (_, source) in names.items()}
-    ours = f"{environment.name} {CLOUDWATCH}"
-    answers = ask_all({**questions, ours: partial(metrics.read, environment, queries, now)}, limit_s(environment))
-    return {(kind, source.name): answers[name] for name, (kind, source) in names.items()}, answers[ours]
+    questions: dict[str, Any] = {name: partial(source.read, asking) for name, (_, source) in sources.items()}
+    ours, alarmed = f"{environment.name} {CLOUDWATCH}", f"{environment.name} {CLOUDWATCH} alarms"
+    questions[ours] = partial(metrics.read, environment, queries, now)
+    if names:
+        questions[alarmed] = partial(cloudwatch.describe_alarms, environment, names)
+    answers = ask_all(questions, limit_s(environment))
+    told = {(kind, source.name): answers[name] for name, (kind, source) in sources.items()}
+    return told, answers[ours], answers.get(alarmed, Answer())
 
 
 def _keep_told(seen: Mapping[str, Seen], told: Mapping[tuple[str, str], Answer[Observation]], at: datetime) -> None:

@@ -1,6 +1,6 @@
-"""CloudWatch metrics: many series in as few GetMetricData calls as there are batches of 500 (FACTS E)."""
+"""CloudWatch: many series in as few GetMetricData calls as there are batches of 500 (FACTS E), and alarms by name."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from novaops.cloud import aws
 from novaops.environment import Environment
 
 BATCH = 500
+ALARMS_A_CALL = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,20 @@ class Answer:
     failed: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Alarm:
+    """An alarm now: its state and since when; `tells` is whether it sends messages. A composite one has no metric."""
+
+    name: str
+    state: str
+    at: datetime
+    reason: str = ""
+    tells: bool = True
+    namespace: str = ""
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+    threshold: float | None = None
+
+
 SENTENCES = {
     "PartialData": "CloudWatch gave only part of the values of {metric}",
     "Forbidden": "CloudWatch does not allow reading {metric}",
@@ -47,6 +62,32 @@ def get_series(
     Raises an OutsideError where CloudWatch does not answer.
     """
     return [answer for batch in _batched(queries) for answer in _batch(environment, batch, start, end, period_s)]
+
+
+def describe_alarms(environment: Environment, names: Sequence[str]) -> dict[str, Alarm]:
+    """The alarms of these names, as far as the environment's region has them. Raises an OutsideError."""
+    found: dict[str, Alarm] = {}
+    for index in range(0, len(names), ALARMS_A_CALL):
+        some, kinds = list(names[index : index + ALARMS_A_CALL]), ["MetricAlarm", "CompositeAlarm"]
+        told = aws.read(
+            environment, "cloudwatch:DescribeAlarms", AlarmNames=some, AlarmTypes=kinds, MaxRecords=ALARMS_A_CALL
+        )
+        for one in (*told.get("MetricAlarms", []), *told.get("CompositeAlarms", [])):
+            found[one["AlarmName"]] = _alarm(one)
+    return found
+
+
+def _alarm(told: dict[str, Any]) -> Alarm:
+    return Alarm(
+        name=told["AlarmName"],
+        state=told["StateValue"],
+        at=told.get("StateTransitionedTimestamp") or told["StateUpdatedTimestamp"],
+        reason=told.get("StateReason", ""),
+        tells=told.get("ActionsEnabled", True),
+        namespace=told.get("Namespace", ""),
+        dimensions={one["Name"]: one["Value"] for one in told.get("Dimensions", [])},
+        threshold=told.get("Threshold"),
+    )
 
 
 def _batched(queries: Sequence[Query]) -> Iterator[Sequence[Query]]:

@@ -11,6 +11,7 @@ from novaops.runbook.registry import actions
 COLLECTED = (
     "application-autoscaling:DescribeScalableTargets",
     "autoscaling:DescribeAutoScalingGroups",
+    "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
     "ecs:DescribeServices",
     "ecs:DescribeTaskDefinition",
@@ -202,10 +203,6 @@ def _commanded(environment: Environment) -> list[str]:
     return [document, _arn(environment, "ec2", "instance/*")] if environment.api.ec2 else []
 
 
-def _alarms(environment: Environment) -> list[str]:
-    return [_arn(environment, "cloudwatch", f"alarm:{name}") for name in environment.alarms]
-
-
 def _queues(environment: Environment) -> list[str]:
     account, _, name = (environment.hooks.queue_url or "").rpartition("/")
     return [_arn(environment, "sqs", name).replace(environment.account_id, account.rpartition("/")[2])]
@@ -261,7 +258,6 @@ RESOURCES = (
     _rule(r"logs:(FilterLogEvents|StartQuery)", _log_groups),
     _rule(r"autoscaling:(?!Describe).*", _scaling_group),
     _rule(r"ssm:SendCommand", _commanded),
-    _rule(r"cloudwatch:DescribeAlarms", _alarms),
     _rule(r"secretsmanager:.*", _url_place("secret")),
     _rule(r"ssm:(GetParameter|PutParameter)", _url_place("parameter")),
     _rule(r"iam:PassRole", _roles),

@@ -9,9 +9,9 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashboard import collect, leases, metrics, overview, tiles
+from dashboard import collect, metrics, overview, tiles
 from dashboard.asking import Answer
-from dashboard.models import Alert, Latest, Reading, Round, Sample
+from dashboard.models import Alert, Latest, Lease, Reading, Round, Sample
 from dashboard.samples import Key
 from dashboard.services.base import CLOUDWATCH, Observation, services
 from dashboard.services.events import BACKUP, CURSOR, RPC
@@ -65,14 +65,14 @@ class Outside:
         self.dead: Collection[tuple[str, str]] = ()
         self.answered: dict[tuple[str, str], datetime] = {}
 
-    def ask(self, _environment: Environment, wanted: Any, _facts: Any, now: datetime) -> Any:
-        """In place of the network: the answers by (service, source), and CloudWatch's."""
+    def ask(self, _environment: Environment, wanted: Any, _facts: Any, _alarms: Any, now: datetime) -> Any:
+        """In place of the network: the answers by (service, source), and CloudWatch's of metrics and alarms."""
         told = {
             (kind, source.name): self._told(kind, source.name, now)
             for kind, service in services.items()
             for source in service.sources_in(self.environment)
         }
-        return told, self._measured(wanted, now)
+        return told, self._measured(wanted, now), Answer()
 
     def _told(self, kind: str, name: str, now: datetime) -> Answer[Observation]:
         if (kind, name) in self.dead:
@@ -114,9 +114,9 @@ class Outside:
 
 def round_at(outside: Outside, dead: Collection[tuple[str, str]], at: datetime) -> None:
     outside.dead = dead
-    token = leases.claim(outside.environment.name, 1, early=True)
+    token = Lease.claim(outside.environment.name, 1, early=True)
     collect._round(outside.environment, token, at)
-    leases.release(outside.environment.name, token)
+    Lease.release(outside.environment.name, token)
 
 
 def check(outside: Outside, now: datetime, newest_round: datetime) -> None:
