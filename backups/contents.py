@@ -9,6 +9,7 @@ from novaops.cloud import nova_contents
 from novaops.cloud.errors import OutsideError
 from novaops.environment import Environment
 from novaops.runbook.action import Context, Progress, Verdict, Verify
+from novaops.words import are, counted
 
 # The step that connects; those of the tables follow it, each under its own key.
 CONNECT, OF_TABLE = "connect", "rows-of-"
@@ -50,7 +51,7 @@ def _dsn(ctx: Context, instance_step: str) -> str:
 def _connect(instance_step: str, ctx: Context) -> Progress:
     found = nova_contents.schema(_dsn(ctx, instance_step))
     same = _same_schema(ctx, found)
-    sentence = f"PostgreSQL {found.version} answers with {found.tables} tables{_of_schema(same)}."
+    sentence = f"PostgreSQL {found.version} answers with {counted(found.tables, 'table')}{_of_schema(same)}."
     result = {"version": found.version, "tables": found.tables, "same_schema": same}
     return Progress(verdict=Verdict.DONE, sentence=sentence, result=result)
 
@@ -92,14 +93,14 @@ def _lost(ctx: Context, found: nova_contents.Table) -> tuple[nova_contents.Newer
 
 
 def _sentence(found: nova_contents.Table, lost: nova_contents.Newer | None, why_not: str) -> str:
-    rows = f"{'' if found.exact else 'about '}{found.rows} rows"
+    rows = f"{'' if found.exact else 'about '}{counted(found.rows, 'row')}"
     newest = f", the newest of {told(found.newest_at)}" if found.newest_at else ""
     if lost is None:
         return f"{found.name}: {rows}{newest}; {why_not}."
     if not lost.rows or not lost.first_at or not lost.last_at:
         return f"{found.name}: {rows}{newest}; production has none that is newer."
     return (
-        f"{found.name}: {rows}{newest}; {lost.rows} rows of production are not in it, "
+        f"{found.name}: {rows}{newest}; {counted(lost.rows, 'row')} of production {are(lost.rows)} not in it, "
         f"from {told(lost.first_at)} to {told(lost.last_at)}."
     )
 
@@ -134,7 +135,7 @@ def _of_loss(known: list[Mapping[str, Any]]) -> str:
     if not rows or not ends:
         return "no row of production is missing"
     first, last = (datetime.fromisoformat(pick(ends)) for pick in (min, max))
-    return f"{rows} rows of production are missing, from {told(first)} to {told(last)}"
+    return f"{counted(rows, 'row')} of production {are(rows)} missing, from {told(first)} to {told(last)}"
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Max, OuterRef, Q, Subquery, Sum
 
 from backups.models import Database, Snapshot
+from novaops import words
 from novaops.environment import Environment
 
 # The words of the one status vocabulary, the worst first.
@@ -79,7 +80,7 @@ def standings(environment: Environment, now: datetime) -> list[Standing]:
     home = there & Q(snapshots__region=environment.region)
     manual = home & Q(snapshots__kind="manual")
     automated = home & Q(snapshots__kind="automated")
-    counted = Database.objects.filter(environment=environment.name).annotate(
+    counted = Database.objects.filter(environment=environment.name, left_at=None).annotate(
         manual=Count("snapshots", filter=manual),
         automated=Count("snapshots", filter=automated),
         automated_at=Max("snapshots__created_at", filter=automated & ~Q(snapshots__status="failed")),
@@ -103,7 +104,7 @@ def _newest_good(environment: Environment) -> dict[int, Snapshot]:
         database=OuterRef("pk"), region=environment.region, status="available", gone_at=None, created_at__isnull=False
     )
     newest = Subquery(good.order_by("-created_at").values("pk")[:1])
-    databases = Database.objects.filter(environment=environment.name).order_by()
+    databases = Database.objects.filter(environment=environment.name, left_at=None).order_by()
     ids = [pk for pk in databases.values_list(newest, flat=True) if pk]
     return {one.database_id: one for one in Snapshot.objects.filter(pk__in=ids).order_by()}
 
@@ -164,11 +165,11 @@ def _violations(
         yield Violation(key="backup-rpo", state=CRIT, sentence=f"{kept}; {_allowed(wanted.rpo_s)}.", value=behind_s)
     short = wanted.retention_days - row.retention_days
     if short > 0:
-        sentence = (
-            f"Automated backups are kept for {row.retention_days} days, the policy asks for {wanted.retention_days}."
-        )
+        kept = words.counted(row.retention_days, "day")
+        sentence = f"Automated backups are kept for {kept}, the policy asks for {wanted.retention_days}."
         if not row.retention_days:
-            sentence = f"Automated backups are switched off, the policy asks for {wanted.retention_days} days of them."
+            asked = words.counted(wanted.retention_days, "day")
+            sentence = f"Automated backups are switched off, the policy asks for {asked} of them."
         yield Violation(key="backup-retention", state=WARN, sentence=sentence, value=short)
     missed_at = missed_window(row, counted["automated_at"], now)
     if missed_at:
@@ -176,10 +177,14 @@ def _violations(
         yield Violation(key="backup-window", state=WARN, sentence=sentence, value=1)
     bare = counted["unencrypted"] + (not row.encrypted)
     if wanted.require_encryption and bare:
-        what = "The database is not encrypted" if not row.encrypted else f"{bare} snapshots are not encrypted"
+        what = (
+            "The database is not encrypted"
+            if not row.encrypted
+            else f"{words.there_are(bare, 'snapshot')} not encrypted"
+        )
         yield Violation(key="backup-unencrypted", state=WARN, sentence=f"{what}.", value=bare)
     if counted["broken"]:
-        sentence = f"RDS says that {counted['broken']} snapshots failed."
+        sentence = f"RDS says that {words.counted(counted['broken'], 'snapshot')} failed."
         yield Violation(key="backup-failed", state=WARN, sentence=sentence, value=counted["broken"])
     percent = 100 * row.quota_used / row.quota_most if row.quota_used is not None and row.quota_most else 0.0
     if percent > QUOTA_PERCENT:
@@ -222,6 +227,8 @@ def snapshot_state(snapshot: Snapshot, environment: Environment, now: datetime) 
     """How one snapshot stands: a state of the vocabulary and the word for it."""
     if snapshot.gone_at:
         return UNKNOWN, "Gone"
+    if snapshot.database.left_at:
+        return UNKNOWN, "Not watched"
     if snapshot.status == "failed":
         return CRIT, "Failed"
     if snapshot.status != "available":

@@ -7,6 +7,7 @@ from django.db import models
 from django.urls import reverse
 
 from novaops.runbook.models import Run
+from novaops.words import are, counted
 
 TO_SECOND = "%Y-%m-%d %H:%M:%S UTC"
 
@@ -72,7 +73,7 @@ class Restore(models.Model):
         if not self.lost_rows or not self.lost_from or not self.lost_until:
             return "no row of production was missing"
         span = f"from {self.lost_from:{TO_SECOND}} to {self.lost_until:{TO_SECOND}}"
-        return f"{self.lost_rows} rows of production are missing, {span}"
+        return f"{counted(self.lost_rows, 'row')} of production {are(self.lost_rows)} missing, {span}"
 
     @property
     def rows(self) -> list[dict[str, Any]]:

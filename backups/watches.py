@@ -43,7 +43,7 @@ def watches(environment: Environment) -> tuple[Watch, ...]:
             key="backup-retention",
             title="Automated backups are kept too short",
             unit="days",
-            says="Automated backups are kept {value:.0f} days less than the policy asks for",
+            says="Automated backups are kept {value:day} less than the policy asks for",
             causes=("a retention that somebody changed",),
         ),
         _watch(
@@ -59,7 +59,7 @@ def watches(environment: Environment) -> tuple[Watch, ...]:
             key="backup-failed",
             title="Snapshots that failed",
             unit="snapshots",
-            says="RDS says that {value:.0f} snapshots failed",
+            says="RDS says that {value:snapshot} failed",
             causes=("a key that RDS may not use", "storage that is full"),
             offers=("create-snapshot",),
         ),

@@ -12,6 +12,7 @@ from dashboard.services.base import Rule, Series
 from dashboard.signals import alert_fired, alert_reopened
 from dashboard.witnesses import dedup_key as named
 from novaops.environment import Environment
+from novaops.words import Amount
 
 # Samples further apart than this many steps have a gap between them; one lost sample is none.
 GAP_STEPS = 2.5
@@ -235,5 +236,5 @@ def _clear(alert: Alert, now: datetime) -> None:
 
 def sentence(one: Watched, value: float) -> str:
     """What the alert says; where a service has several nodes, of which."""
-    said = one.rule.says.format(value=value, threshold=one.rule.threshold)
+    said = one.rule.says.format(value=Amount(value), threshold=Amount(one.rule.threshold))
     return f"{said} ({one.key.resource})" if one.key.resource else said

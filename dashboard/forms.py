@@ -20,6 +20,11 @@ def kinds() -> list[tuple[str, str]]:
     return [(kind, service.title) for kind, service in services.items()]
 
 
+def watched_of_nova() -> list[tuple[str, str]]:
+    """The services of Nova, which have a tile each: NovaOps itself is none of them."""
+    return [(kind, service.title) for kind, service in services.items() if service.tile]
+
+
 class AlertFilters(forms.Form):
     """Which alerts are shown."""
 
@@ -56,7 +61,7 @@ def _moment(label: str) -> forms.DateTimeField:
 class MaintenanceForm(forms.Form):
     """Which service is worked on, from when until when, and why."""
 
-    service = forms.ChoiceField(choices=kinds)
+    service = forms.ChoiceField(choices=watched_of_nova)
     starts_at = _moment("From (UTC)")
     ends_at = _moment("Until (UTC)")
     reason = forms.CharField(

@@ -28,6 +28,7 @@ from novaops.runbook.action import (
     Wait,
 )
 from novaops.runbook.registry import register
+from novaops.words import counted, there_are
 
 
 class OldForm(forms.Form):
@@ -114,7 +115,7 @@ class DeleteSnapshots(Action):
         size_gb = sum(one["size_gb"] for one in chosen)
         yield Precheck.require(
             bool(chosen),
-            f"{len(chosen)} snapshots of {size_gb} GiB may be deleted.",
+            f"{counted(len(chosen), 'snapshot')} of {size_gb} GiB may be deleted.",
             f"No manual snapshot {_described(ctx)} may be deleted.",
         )
         if now["left"]:
@@ -170,4 +171,4 @@ def _gone(names: list[str], kind: str, ctx: Context) -> Progress:
     left = [name for name in names if not cleaning.is_gone(name, ctx, kind)]
     if left:
         return Progress(verdict=Verdict.NOT_YET, sentence=f"RDS still has {', '.join(left)}")
-    return Progress(verdict=Verdict.DONE, sentence=f"{len(names)} snapshots are gone")
+    return Progress(verdict=Verdict.DONE, sentence=f"{there_are(len(names), 'snapshot')} gone")

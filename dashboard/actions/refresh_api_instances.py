@@ -21,6 +21,7 @@ from novaops.runbook.action import (
     Wait,
 )
 from novaops.runbook.registry import register
+from novaops.words import there_are
 
 TIMEOUT_S = 2 * 3600.0
 
@@ -57,7 +58,9 @@ class RefreshApiInstances(Action):
     def prechecks(self, ctx: Context) -> Iterable[Precheck]:
         """There are instances, and no other refresh is in progress: AWS allows one at a time."""
         serving, desired, active = len(ctx.facts["instances"]), ctx.facts["desired"], ctx.facts["active"]
-        yield Precheck.require(serving > 0, f"{serving} instances are in service.", "No instance is in service.")
+        yield Precheck.require(
+            serving > 0, f"{there_are(serving, 'instance')} in service.", "No instance is in service."
+        )
         yield Precheck.require(
             not active,
             "No other instance refresh is in progress.",

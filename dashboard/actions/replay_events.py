@@ -26,6 +26,7 @@ from novaops.runbook.action import (
     Wait,
 )
 from novaops.runbook.registry import register
+from novaops.words import are, counted, there_are
 
 VARIABLE = "START_BLOCK"
 DRAIN_TIMEOUT_S = 4 * 3600.0
@@ -118,11 +119,12 @@ class ReplayEvents(Action):
         yield Change(
             what="Cursor",
             before=str(now["cursor"]),
-            after=f"from {start}: {ledgers} ledgers ({worth} of the chain) in {pages} scans of the RPC or more",
+            after=f"from {start}: {counted(ledgers, 'ledger')} ({worth} of the chain), "
+            f"{counted(pages, 'scan')} of the RPC or more",
         )
-        counted = "" if now["counted_to"] >= now["cursor"] else f", counted as far as ledger {now['counted_to']}"
+        so_far = "" if now["counted_to"] >= now["cursor"] else f", counted as far as ledger {now['counted_to']}"
         duplicates = f"{now['duplicates']} duplicates are left alone"
-        yield Change(what="Missing events", before=str(now["missing"]), after=f"they are added; {duplicates}{counted}")
+        yield Change(what="Missing events", before=str(now["missing"]), after=f"they are added; {duplicates}{so_far}")
 
     def steps(self, ctx: Context) -> Iterable[AnyStep]:
         """Deploy with START_BLOCK, let it catch up, deploy without, and compare what is stored with the RPC."""
@@ -202,7 +204,7 @@ def _drained(ctx: Context) -> Progress:
         sentence = f"Another deployment, {found.primary.id}, took the place of ours before it had caught up."
         return Progress(verdict=Verdict.FAILED, sentence=sentence)
     cursor = _cursor(ctx)
-    sentence = f"The cursor is at {cursor}, {max(0, head - cursor)} ledgers before the head of then, {head}"
+    sentence = f"The cursor is at {cursor}, {counted(max(0, head - cursor), 'ledger')} before the head of then, {head}"
     if not found.running:
         sentence += "; no task runs"
     percent = round(100 * min(max(cursor - start, 0) / max(1, head - start), 0.99))
@@ -216,13 +218,14 @@ def _covered(ctx: Context) -> Progress:
     """
     start, head = int(ctx.facts["start_block"]), int(ctx.results["rollout"]["head"])
     so_far = replay.Count(**ctx.results.get("coverage") or {"first": start, "counted_to": start - 1})
-    counted = so_far.plus(replay.count(ctx.environment, ctx.facts["reads"], so_far.counted_to + 1, head))
-    stored = f"{counted.duplicates} events of ledgers {start} to {counted.counted_to} are stored"
-    if counted.missing:
-        sentence = f"{counted.missing} events are still missing, from ledger {counted.first_missing} on; {stored}."
+    found = so_far.plus(replay.count(ctx.environment, ctx.facts["reads"], so_far.counted_to + 1, head))
+    events = counted(found.duplicates, "event")
+    stored = f"{events} of ledgers {start} to {found.counted_to} {are(found.duplicates)} stored"
+    if found.missing:
+        sentence = f"{there_are(found.missing, 'event')} still missing, from ledger {found.first_missing} on; {stored}."
         return Progress(verdict=Verdict.FAILED, sentence=sentence)
-    if counted.counted_to < head:
-        percent = round(100 * (counted.counted_to - start + 1) / (head - start + 1))
-        sentence = f"{stored}; {head - counted.counted_to} ledgers are still to be compared"
-        return Progress(verdict=Verdict.NOT_YET, sentence=sentence, percent=percent, result=asdict(counted))
-    return Progress(verdict=Verdict.DONE, sentence=f"All {stored}, without a gap.", result=asdict(counted))
+    if found.counted_to < head:
+        percent = round(100 * (found.counted_to - start + 1) / (head - start + 1))
+        sentence = f"{stored}; {there_are(head - found.counted_to, 'ledger')} still to be compared"
+        return Progress(verdict=Verdict.NOT_YET, sentence=sentence, percent=percent, result=asdict(found))
+    return Progress(verdict=Verdict.DONE, sentence=f"All {stored}, without a gap.", result=asdict(found))

@@ -7,6 +7,7 @@ from novaops.environment import Environment
 from novaops.runbook import rollouts
 from novaops.runbook.action import Action, AnyStep, Change, Context, Precheck, Risk
 from novaops.runbook.registry import register
+from novaops.words import counted
 
 
 @register
@@ -38,7 +39,7 @@ class RestartApi(Action):
     def changes(self, ctx: Context) -> Iterable[Change]:
         """New tasks of the same task definition."""
         yield Change(
-            what=f"{ctx.facts['desired']} tasks of {ctx.facts['task_definition'].rpartition('/')[2]}",
+            what=f"{counted(ctx.facts['desired'], 'task')} of {ctx.facts['task_definition'].rpartition('/')[2]}",
             before=f"those of {ctx.facts['deployment']}",
             after="new ones of the same task definition",
         )

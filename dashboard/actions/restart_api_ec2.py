@@ -24,6 +24,7 @@ from novaops.runbook.action import (
     Wait,
 )
 from novaops.runbook.registry import register
+from novaops.words import there_are
 
 # By this comment a command whose answer was lost is found again.
 COMMENT = "novaops run {run}"
@@ -65,7 +66,7 @@ class RestartApiEc2(Action):
         """There are instances, SSM reaches each, and somebody else serves meanwhile."""
         instances, offline, states = ctx.facts["instances"], ctx.facts["offline"], ctx.facts["now"]["states"]
         yield Precheck.require(
-            bool(instances), f"{len(instances)} instances are in service.", "No instance is in service."
+            bool(instances), f"{there_are(len(instances), 'instance')} in service.", "No instance is in service."
         )
         yield Precheck.require(
             not offline,
@@ -74,7 +75,7 @@ class RestartApiEc2(Action):
         )
         healthy = [instance for instance in instances if states.get(instance) == "healthy"]
         if len(healthy) < 2:
-            sentence = f"Only {len(healthy)} instances are healthy: requests fail while one restarts."
+            sentence = f"Only {there_are(len(healthy), 'instance')} healthy: requests fail while one restarts."
             yield Precheck(state="warning", sentence=sentence)
 
     def changes(self, ctx: Context) -> Iterable[Change]:

@@ -22,6 +22,7 @@ from novaops.runbook.action import (
     Verify,
 )
 from novaops.runbook.registry import register
+from novaops.words import counted, there_are
 
 
 class CountForm(forms.Form):
@@ -67,7 +68,9 @@ class ScaleApi(Action):
         count, facts = ctx.params["count"], ctx.facts
         yield Precheck.require(facts["status"] == "ACTIVE", "The service is active.", "The service is not active.")
         yield Precheck.require(
-            count != facts["desired"], f"Now {facts['desired']} tasks are wanted.", f"{count} tasks are wanted already."
+            count != facts["desired"],
+            f"Now {there_are(facts['desired'], 'task')} wanted.",
+            f"{there_are(count, 'task')} wanted already.",
         )
         if "minimum" not in facts:
             return
@@ -85,14 +88,15 @@ class ScaleApi(Action):
     def inverse(self, ctx: Context) -> Inverse | None:
         """The number of tasks of before."""
         before = ctx.facts["desired"]
-        return Inverse(action=self.key, params={"count": before}, sentence=f"Scale {ctx.target} back to {before} tasks")
+        sentence = f"Scale {ctx.target} back to {counted(before, 'task')}"
+        return Inverse(action=self.key, params={"count": before}, sentence=sentence)
 
     def steps(self, ctx: Context) -> Iterable[AnyStep]:
         """Set the number, then see that many healthy behind the load balancer."""
         service, count = ctx.environment.api.on_ecs, ctx.params["count"]
         yield Effect(
             key="scale",
-            title=f"Want {count} tasks of {service.service}",
+            title=f"Want {counted(count, 'task')} of {service.service}",
             call=ecs.UPDATE_SERVICE,
             params={"cluster": service.cluster, "service": service.service, "desiredCount": count},
             repeat=Repeat.CONVERGING,
@@ -112,4 +116,4 @@ def _desired(ctx: Context, service: EcsService) -> int:
 
 
 def _seen(ctx: Context, service: EcsService, count: int) -> Seen | None:
-    return Seen(sentence=f"{count} tasks are wanted") if _desired(ctx, service) == count else None
+    return Seen(sentence=f"{there_are(count, 'task')} wanted") if _desired(ctx, service) == count else None

@@ -20,6 +20,7 @@ from novaops.runbook.action import (
     Seen,
 )
 from novaops.runbook.registry import register
+from novaops.words import counted, there_are
 
 
 class InstancesForm(CountForm):
@@ -64,8 +65,8 @@ class ScaleApiEc2(Action):
         lowest, highest = facts["minimum"], facts["maximum"]
         yield Precheck.require(
             count != facts["desired"],
-            f"Now {facts['desired']} instances are wanted.",
-            f"{count} instances are wanted already.",
+            f"Now {there_are(facts['desired'], 'instance')} wanted.",
+            f"{there_are(count, 'instance')} wanted already.",
         )
         yield Precheck.require(
             lowest <= count <= highest,
@@ -80,7 +81,7 @@ class ScaleApiEc2(Action):
     def inverse(self, ctx: Context) -> Inverse | None:
         """The number of instances of before."""
         before = ctx.facts["desired"]
-        sentence = f"Scale {ctx.target} back to {before} instances"
+        sentence = f"Scale {ctx.target} back to {counted(before, 'instance')}"
         return Inverse(action=self.key, params={"count": before}, sentence=sentence)
 
     def steps(self, ctx: Context) -> Iterable[AnyStep]:
@@ -88,7 +89,7 @@ class ScaleApiEc2(Action):
         count = ctx.params["count"]
         yield Effect(
             key="scale",
-            title=f"Want {count} instances in {ctx.target}",
+            title=f"Want {counted(count, 'instance')} in {ctx.target}",
             call=autoscaling.SET_DESIRED_CAPACITY,
             params={"AutoScalingGroupName": ctx.target, "DesiredCapacity": count, "HonorCooldown": False},
             repeat=Repeat.CONVERGING,
@@ -103,4 +104,4 @@ def _desired(ctx: Context) -> int:
 
 
 def _seen(ctx: Context, count: int) -> Seen | None:
-    return Seen(sentence=f"{count} instances are wanted") if _desired(ctx) == count else None
+    return Seen(sentence=f"{there_are(count, 'instance')} wanted") if _desired(ctx) == count else None

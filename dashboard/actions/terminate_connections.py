@@ -25,6 +25,7 @@ from novaops.runbook.action import (
     Wait,
 )
 from novaops.runbook.registry import register
+from novaops.words import counted
 
 MOST = 500
 
@@ -158,4 +159,4 @@ def _gone(ctx: Context) -> Progress:
 
 
 def _count(connections: int) -> str:
-    return "1 connection" if connections == 1 else f"{connections} connections"
+    return counted(connections, "connection")

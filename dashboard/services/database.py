@@ -142,7 +142,7 @@ class Database(Service):
             key="connections-refused-logged",
             title="Too many connections in the API log",
             series="refusals_logged",
-            says="The API server logs {value:.0f} times that the database has too many connections",
+            says="The API server logs {value:time} that the database has too many connections",
             above=0,
             for_s=60,
             quiet_ok=True,

@@ -63,7 +63,7 @@ class NovaOps(Service):
             key="collector-dead",
             title="Nothing is collected",
             series="missed_rounds",
-            says="NovaOps has missed {value:.0f} rounds of collection",
+            says="NovaOps has missed {value:round} of collection",
             above=2,
             for_s=1,
             quiet_ok=True,

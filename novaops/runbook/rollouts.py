@@ -18,6 +18,7 @@ from novaops.runbook.action import (
     Wait,
     sendable,
 )
+from novaops.words import counted, there_are
 
 # Without a circuit breaker a bad deployment stays in progress for ever: our own limit (FACTS D).
 ROLLOUT_TIMEOUT_S = 900.0
@@ -51,7 +52,7 @@ def can_deploy(ctx: Context) -> list[Precheck]:
         Precheck.require(ctx.facts["status"] == "ACTIVE", "The service is active.", "The service is not active."),
         Precheck.require(
             ctx.facts["desired"] > 0,
-            f"{ctx.facts['desired']} tasks are wanted.",
+            f"{there_are(ctx.facts['desired'], 'task')} wanted.",
             "No task is wanted: a rollout would start nothing. Scale out first.",
         ),
     ]
@@ -187,7 +188,7 @@ def tasks_serve(ctx: Context, service: EcsService, target_group_arn: str | None)
         sentence = f"{found.running} of {found.desired} tasks run"
         return Progress(verdict=Verdict.NOT_YET, sentence=sentence, percent=_percent(found.running, found.desired))
     if not target_group_arn:
-        return Progress(verdict=Verdict.DONE, sentence=f"All {found.desired} tasks run.")
+        return Progress(verdict=Verdict.DONE, sentence=f"{found.desired} of {counted(found.desired, 'task')} run.")
     healthy = sum(target.healthy for target in elbv2.target_health(ctx.environment, target_group_arn))
     sentence = f"{healthy} of {found.desired} tasks are healthy behind the load balancer"
     done = healthy >= found.desired

@@ -14,6 +14,7 @@ from backups.policy import Standing, last_window, missed_window, snapshot_state
 from novaops import environment as declared
 from novaops.environment import Environment, KeptDatabase
 from novaops.runbook.registry import actions
+from novaops.words import Amount
 from tests.backups.rows import DAY, HOUR, database, snapshot
 
 pytestmark = pytest.mark.django_db
@@ -190,4 +191,4 @@ def test_however_many_there_are_three_queries_tell_how_they_stand(environment: E
 def test_every_rule_offers_actions_that_exist(environment: Environment) -> None:
     for watch in watches.watches(environment):
         assert set(watch.offers) <= set(actions)
-        assert watch.says.format(value=1.0, threshold=2.0)
+        assert watch.says.format(value=Amount(1), threshold=Amount(2))

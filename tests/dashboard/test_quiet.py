@@ -188,6 +188,7 @@ def test_maintenance_is_planned_and_ended_on_its_page(commander, client_of):
     start = timezone.now().strftime("%Y-%m-%dT%H:%M")
     asked = {"service": "cache", "starts_at": start, "ends_at": "2000-01-01T00:00", "reason": "scale the node"}
     assert client.post("/maintenance/plan", asked).status_code == 409
+    assert client.post("/maintenance/plan", asked | {"service": "novaops"}).status_code == 409
     asked["ends_at"] = (timezone.now() + HOUR).strftime("%Y-%m-%dT%H:%M")
     assert client.post("/maintenance/plan", asked).status_code == 302
     assert "scale the node" in client.get("/maintenance/").content.decode()

@@ -15,6 +15,7 @@ from novaops import environment as declared
 from novaops.cloud import ecs
 from novaops.environment import SERVICE_KINDS, Environment, RuleChange
 from novaops.runbook.registry import actions
+from novaops.words import Amount
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 every_service = pytest.mark.parametrize("service", services.values(), ids=lambda service: service.kind)
@@ -35,7 +36,7 @@ def test_a_rule_watches_a_series_that_exists_and_offers_actions_that_exist(servi
     assert (rule.above is None) != (rule.below is None)
     assert rule.section
     assert rule.causes
-    assert rule.says.format(value=1.0, threshold=2.0)
+    assert rule.says.format(value=Amount(1), threshold=Amount(2))
 
 
 def test_rule_keys_are_unique():

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from backups import collect
 from novaops import environment as declared
+from novaops.words import counted
 
 
 class Command(BaseCommand):
@@ -23,6 +24,8 @@ class Command(BaseCommand):
         done = collect.collect(environment, early=True)
         if done is None:
             raise CommandError(f"Another collector is at {environment.name}: try again in a moment.")
-        self.stdout.write(f"{environment.name}: {done.databases} databases, {done.snapshots} snapshots")
+        self.stdout.write(
+            f"{environment.name}: {counted(done.databases, 'database')}, {counted(done.snapshots, 'snapshot')}"
+        )
         for sentence in done.failed:
             self.stdout.write(f"  failed: {sentence}")
