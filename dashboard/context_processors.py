@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
+from dashboard import rehearsals
 from dashboard.overview import IncidentStrip, Overview, incident_of
 from novaops import environment as declared
 from novaops.environment import Environment
@@ -46,6 +47,11 @@ class Bar:
         active = self._active()
         waiting = active.count(RunStatus.AWAITING_APPROVAL)
         return {"incidents": int(self.incident is not None), "runs": len(active), "approvals": waiting}
+
+    @cached_property
+    def drill(self) -> bool:
+        """Whether a rehearsal goes on in the environment."""
+        return rehearsals.go_on(self.environment)
 
     @cached_property
     def freeze(self) -> Freeze | None:

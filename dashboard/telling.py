@@ -9,7 +9,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from dashboard import quiet
+from dashboard import quiet, rehearsals
 from dashboard.models import Alert, AlertState, Severity
 from dashboard.services.base import services
 from dashboard.signals import alert_cleared, alert_fired, alert_reopened
@@ -82,18 +82,22 @@ def _key(alert: Alert, what: str = "fired") -> str:
 
 def _tell(alert: Alert, environment: Environment) -> None:
     lane, subject = f"alert:{alert.pk}", f"{alert.title} in {environment.title}"
-    text = SlackText(text="\n".join(_lines(alert, environment)))
+    text = SlackText(text=_marked("\n".join(_lines(alert, environment)), environment))
     post(text, environment=environment, key=_key(alert), subject=subject, lane=lane)
 
 
 def _reply(alert: Alert, environment: Environment, what: str, text: str) -> None:
     post(
-        SlackText(text=text, reply=True),
+        SlackText(text=_marked(text, environment), reply=True),
         environment=environment,
         key=_key(alert, what),
         subject=f"{alert.title} in {environment.title}",
         lane=f"alert:{alert.pk}",
     )
+
+
+def _marked(text: str, environment: Environment) -> str:
+    return f"{rehearsals.MARK}{text}" if rehearsals.go_on(environment) else text
 
 
 def _lines(alert: Alert, environment: Environment) -> Iterator[str]:

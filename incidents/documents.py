@@ -73,6 +73,14 @@ def save(number: int, text: str, version: int, *, by: User) -> Postmortem:
 
 
 @transaction.atomic
+def add(postmortem: Postmortem, section: str, *, by: User) -> Postmortem:
+    """Add a section of people's words at the end, as a version of its own."""
+    _replace(postmortem, f"{postmortem.text.rstrip()}\n\n{section}", by, generated=False)
+    _record("postmortem.saved", postmortem, by)
+    return postmortem
+
+
+@transaction.atomic
 def regenerate(number: int, *, by: User | None, base_url: str) -> tuple[Postmortem, list[str]]:
     """Write the generated parts again from today's facts; names the parts that people edited, which stayed."""
     incident, _ = locked(number, by=by, verb=Verb.JOIN)
@@ -107,7 +115,8 @@ def export(number: int, *, by: User) -> Postmortem:
         raise Refused(f"The file could not be written: {failure}") from failure
     postmortem.folder, postmortem.file_name = folder, name
     postmortem.exported_at, postmortem.exported_version = timezone.now(), postmortem.version
-    if place.postmortems.repository:
+    # The repository is a real one: a rehearsal stays a file.
+    if place.postmortems.repository and not incident.is_drill:
         postmortem.commit_state, postmortem.commit_version = Postmortem.Commit.WAITING, postmortem.version
         postmortem.commit_sentence = ""
         transaction.on_commit(partial(doorbell.ring, postmortem.pk))

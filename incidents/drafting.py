@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from dashboard.rehearsals import MARK
 from incidents import health
 from incidents.measures import duration
 from incidents.models import Incident, TimelineEntry
@@ -31,8 +32,9 @@ LONGEST_DONE = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A message for each system, as it would be sent now."""
+    """A message for each system, as it would be sent now; `what` names what is affected."""
 
+    what: str
     slack: str
     page_name: str
     page_status: PageStatus
@@ -43,12 +45,19 @@ def draft(incident: Incident, environment: Environment, done: list[str], url: st
     """The next messages; `done` are the sentences of the actions so far, `url` leads to the room."""
     status = page_status(incident)
     what = _spoken(health.titles(incident.services)) or "Nova"
+    page = " ".join(filter(None, [PAGE_WORDS[status].format(what=what), _impact(incident), _lasted(incident)]))
     return Draft(
+        what=what,
         slack=_slack(incident, environment, done, url),
-        page_name=f"Problem with {what}",
+        page_name=marked(incident, f"Problem with {what}"),
         page_status=status,
-        page=" ".join(filter(None, [PAGE_WORDS[status].format(what=what), _impact(incident), _lasted(incident)])),
+        page=marked(incident, page),
     )
+
+
+def marked(incident: Incident, text: str) -> str:
+    """The text with the mark of a drill, where the incident is one and people left it out."""
+    return f"{MARK}{text}" if incident.is_drill and text and not text.startswith(MARK) else text
 
 
 def page_status(incident: Incident) -> PageStatus:
@@ -102,8 +111,7 @@ def _slack(incident: Incident, environment: Environment, done: list[str], url: s
 
 
 def _headline(incident: Incident, environment: Environment) -> str:
-    drill = "DRILL, nothing is wrong: " if incident.is_drill else ""
-    return f"{drill}{incident.severity} {incident.name} {incident.title} ({environment.title})"
+    return marked(incident, f"{incident.severity} {incident.name} {incident.title} ({environment.title})")
 
 
 def _state(incident: Incident, now: datetime) -> str:

@@ -34,6 +34,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "refusal": refusal,
         "scenarios": scenarios,
         "history": Drill.objects.exclude(ended_at=None).select_related("incident", "started_by")[:MOST],
+        "how": drills.HOW,
         "verdict": can(user_of(request), Verb.SANDBOX, place),
     }
     return render(request, "incidents/drills.html", context)

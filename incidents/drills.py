@@ -1,6 +1,6 @@
 """Drills: a scenario of the sandbox, worked on the same pages, scored at the end. Never near a real environment."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -11,23 +11,28 @@ from django.utils import timezone
 
 from incidents.guard import Refused, permit
 from incidents.models import ChecklistStep, Drill, Incident
+from novaops import environment as environments
 from novaops.access.policy import Verb
 from novaops.audit import chain
 from novaops.cloud import rehearsal
 from novaops.cloud.errors import OutsideError
 from novaops.environment import Environment
 
-# From which moment to which, and within how long.
-TARGETS: tuple[tuple[str, str, str, timedelta], ...] = (
-    ("Detect", "begun", "detected_at", timedelta(minutes=5)),
-    ("Acknowledge", "detected_at", "acknowledged_at", timedelta(minutes=5)),
-    ("Mitigate", "detected_at", "mitigated_at", timedelta(minutes=20)),
-    ("Resolve", "detected_at", "resolved_at", timedelta(minutes=40)),
+# From which moment to which; `[environments.<name>.drills]` says within how long.
+TIMES = (
+    ("Detect", "begun", "detected_at", "detect_s"),
+    ("Acknowledge", "detected_at", "acknowledged_at", "acknowledge_s"),
+    ("Mitigate", "detected_at", "mitigated_at", "mitigate_s"),
+    ("Resolve", "detected_at", "resolved_at", "resolve_s"),
 )
 POINTS_A_TIME = 15
 POINTS_OF_STEPS = 40
 # A time this many times its target is worth nothing.
 WORTHLESS = 3
+HOW = (
+    f"Each of the {len(TIMES)} times is worth {POINTS_A_TIME} points up to its target, fewer beyond it, and none from "
+    f"{WORTHLESS} times the target on; the steps that were done share {POINTS_OF_STEPS}."
+)
 
 
 def refusal(place: Environment) -> str:
@@ -38,7 +43,20 @@ def refusal(place: Environment) -> str:
         return f"{place.title} is production: there is no drill."
     if not rehearsal.is_simulated(settings.SANDBOX_URL):
         return "AWS is not reached through the simulated Nova: a drill could touch something real."
+    if real := rehearsal.elsewhere(settings.SANDBOX_URL, place.addresses):
+        return f"{', '.join(real)}: not the simulated Nova's. A drill could reach something real."
     return ""
+
+
+def objection(place: Environment, number: int | None) -> str:
+    """Why no run may begin: it is a drill's, or a drill goes on there, and something real is within reach."""
+    incident = Incident.objects.filter(number=number, is_drill=True).first() if number is not None else None
+    if incident and incident.environment != place.name:
+        return f"{incident.name} is a drill in {incident.environment}: nothing is run in {place.title} for it."
+    if incident is None and running(place.name) is None:
+        return ""
+    why = refusal(place)
+    return f"A drill goes on in {place.title}. {why} End it under Drills first." if why else ""
 
 
 def start(place: Environment, scenario: str, *, by: User) -> Drill:
@@ -91,6 +109,11 @@ def running(environment: str) -> Drill | None:
     return Drill.objects.filter(environment=environment, ended_at=None).select_related("incident").first()
 
 
+def go_on(place: Environment) -> bool:
+    """Whether one goes on there; where none can begin, nothing is asked."""
+    return bool(settings.SANDBOX_URL) and running(place.name) is not None
+
+
 def claim(incident: Incident) -> None:
     """Make a new incident a drill's where one goes on in its environment; in the declaring transaction."""
     drill = running(incident.environment)
@@ -104,9 +127,10 @@ def claim(incident: Incident) -> None:
 
 
 def score(drill: Drill) -> dict[str, Any]:
-    """How it went: each time beside its target, the steps that were not done, and points out of 100."""
+    """How it went: each time beside its target, the steps that were not done, and points out of 100, each explained."""
     incident = drill.incident
-    times = [_time(drill, *target) for target in TARGETS]
+    targets = (environments.get(drill.environment) or environments.default()).drills
+    times = [_time(drill, name, first, second, getattr(targets, key)) for name, first, second, key in TIMES]
     steps = list(incident.steps.all()) if incident else []
     missed = [f"{step.title} ({step.get_state_display().lower()})" for step in steps if not _done(step)]
     done = sum(_done(step) for step in steps)
@@ -114,7 +138,9 @@ def score(drill: Drill) -> dict[str, Any]:
     return {
         "points": of_steps + sum(time["points"] for time in times),
         "times": times,
+        "steps": {"done": done, "all": len(steps), "points": of_steps, "most": POINTS_OF_STEPS},
         "missed": missed if incident else ["No incident was declared"],
+        "how": HOW,
     }
 
 
@@ -122,13 +148,21 @@ def _done(step: ChecklistStep) -> bool:
     return step.state == ChecklistStep.State.DONE
 
 
-def _time(drill: Drill, name: str, first: str, second: str, target: timedelta) -> dict[str, Any]:
+def _time(drill: Drill, name: str, first: str, second: str, target_s: int) -> dict[str, Any]:
     start: datetime | None = drill.started_at if first == "begun" else getattr(drill.incident, first, None)
     end: datetime | None = getattr(drill.incident, second, None)
     took_s = max((end - start).total_seconds(), 0.0) if start and end else None
-    over = 0.0 if took_s is None else max(took_s / target.total_seconds() - 1, 0.0)
+    over = 0.0 if took_s is None else max(took_s / target_s - 1, 0.0)
     points = 0 if took_s is None else round(POINTS_A_TIME * max(1 - over / (WORTHLESS - 1), 0))
-    return {"name": name, "took_s": took_s, "target_s": target.total_seconds(), "points": points}
+    since = "the scenario began" if first == "begun" else "it was detected"
+    return {
+        "name": name,
+        "since": since,
+        "took_s": took_s,
+        "target_s": float(target_s),
+        "points": points,
+        "most": POINTS_A_TIME,
+    }
 
 
 def _record(verb: str, drill: Drill, by: User) -> None:

@@ -3,11 +3,12 @@
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
+from incidents import joined_documents, telling_merged
 from incidents.checklist import SHORTEST_REASON
 from incidents.declaring import Declaration
 from incidents.guard import Refused, changed, locked
 from incidents.links import link_alert
-from incidents.models import FollowUp, Incident, Role
+from incidents.models import Drill, FollowUp, Incident, Role
 from incidents.timeline import Kind, append, publish
 from novaops.access.policy import Verb
 from novaops.audit import chain
@@ -34,18 +35,21 @@ def merge(number: int, into: int, reason: str, *, by: User) -> Incident:
         raise Refused("An incident cannot be merged into itself.")
     if len(reason.strip()) < SHORTEST_REASON:
         raise Refused(f"Say in at least {SHORTEST_REASON} characters why they are the same.")
-    found = {each: locked(each, by=by, verb=Verb.COMMAND)[0] for each in sorted((number, into))}
-    source, target = found[number], found[into]
+    found = {each: locked(each, by=by, verb=Verb.COMMAND) for each in sorted((number, into))}
+    source, (target, place) = found[number][0], found[into]
     _check(source, target)
+    named = telling_merged.only_its(source, target, place)
     source.state, source.merged_into = Incident.State.MERGED, target
     append(source, Kind.STATE, f"Merged into {target.name}: {reason.strip()}", by=by, starred=True)
     changed(source, "state", "merged_into")
     Incident.objects.filter(merged_into=source).update(merged_into=target)
     _join(source, target)
     text = f"{source.name} ({source.severity}, {source.title}) was merged into this: {reason.strip()}"
-    append(target, Kind.STATE, text, by=by, data={"merged": source.number}, starred=True)
+    append(target, Kind.STATE, text, by=by, data={"merged": source.number, "why": reason.strip()}, starred=True)
+    joined_documents.join(source, target, by=by)
+    told = telling_merged.tell(source, target, place, named, by=by)
     publish(target)
-    detail = {"merged": source.number, "into": target.number}
+    detail = {"merged": source.number, "into": target.number, "messages": [message.pk for message in told]}
     for incident in (source, target):
         chain.record(
             "incident.merged",
@@ -72,6 +76,8 @@ def _join(source: Incident, target: Incident) -> None:
         cursor.execute(JOIN_TIMELINE, [target.pk, source.number, source.pk])
         cursor.execute(JOIN_LINKS, [target.pk, source.pk])
     FollowUp.objects.filter(incident=source).update(incident=target)
+    if not Drill.objects.filter(incident=target).exists():
+        Drill.objects.filter(incident=source).update(incident=target)
     for role in source.roles.filter(until=None):
         values = {"since": role.since}
         Role.objects.get_or_create(

@@ -96,6 +96,11 @@ class Incident(models.Model):
         return self.state == self.State.OPEN
 
     @property
+    def numbers(self) -> list[int]:
+        """Its number and those of the incidents that were merged into it."""
+        return [self.number, *self.merged.values_list("number", flat=True)]
+
+    @property
     def grade(self) -> Severity:
         """The written definition of its severity."""
         return SEVERITIES[self.severity]

@@ -115,7 +115,7 @@ def step_context(context: dict[str, Any], key: str) -> dict[str, Any]:
     """What the page of one step adds to the room's context."""
     incident: Incident = context["incident"]
     step = next(step for step in context["room"].steps if step.row.key == key)
-    changed = undo.of_incident(incident.number) if key == StepKey.RESOLVE else ()
+    changed = undo.of_incident(*incident.numbers) if key == StepKey.RESOLVE else ()
     more = of_step(incident, key) | of_telling(context, key)
     return {"step": step, "words": step.row.words, "changed": changed, **more} | {
         "frozen": frozen.latest(incident) if key == StepKey.ASSESS else None,

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.utils import timezone
 
+from incidents import drafting, telling
 from incidents.models import Incident, Role
 from incidents.timeline import publish
 from novaops import environment as environments
@@ -34,7 +35,8 @@ class Reminder:
     def text(self) -> str:
         when = f"{self.due_at:%H:%M} UTC"
         what = f"the next update is due at {when}" if self.late < 0 else f"the update of {when} is overdue"
-        return f"{self.incident.name} {self.incident.title}: {what}. {_who(self.incident)} {_url(self.incident)}"
+        said = f"{self.incident.name} {self.incident.title}: {what}. {_who(self.incident)} {_url(self.incident)}"
+        return drafting.marked(self.incident, said)
 
 
 def due(now: datetime) -> Iterator[Reminder]:
@@ -49,7 +51,8 @@ def remind() -> None:
     """Give every reminder that is due, once: to Slack where it is configured, and on open pages."""
     for reminder in due(timezone.now()):
         place = environments.get(reminder.incident.environment)
-        given = _posted(reminder, place) if place and place.slack else _shown(reminder)
+        leaves = place and place.slack and not telling.silenced(reminder.incident, place)
+        given = _posted(reminder, place) if place and leaves else _shown(reminder)
         if given:
             publish(reminder.incident)
 

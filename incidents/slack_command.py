@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 
 from dashboard import overview
 from incidents import declaring
+from incidents.drafting import marked
 from incidents.guard import Refused
 from incidents.models import Incident, SlackPerson
 from incidents.severity import SEVERITIES
@@ -53,8 +54,11 @@ def _status(place: Environment, user: User) -> str:
         return verdict.sentence
     found = Incident.objects.filter(environment=place.name, state=Incident.State.OPEN).select_related("commander")
     lines = [
-        f"{incident.severity} {incident.name} {incident.title}, commander: {incident.commander or 'nobody yet'} "
-        f"{_url(incident)}"
+        marked(
+            incident,
+            f"{incident.severity} {incident.name} {incident.title}, commander: {incident.commander or 'nobody yet'} "
+            f"{_url(incident)}",
+        )
         for incident in found.order_by("severity", "-number")[:SHOWN]
     ]
     return "\n".join([f"{place.title}: {overview.build(place).verdict.sentence}", *(lines or ["No incident is open."])])
@@ -77,7 +81,7 @@ def _declare(place: Environment, user: User, rest: str) -> str:
         return f"{covered.sentence} {_url(covered.incident)} Declare it on the page if it is another one."
     except (Refused, PermissionDenied) as refusal:
         return str(refusal)
-    return f"{incident.name} is declared as {incident.severity}: {incident.title} {_url(incident)}"
+    return marked(incident, f"{incident.name} is declared as {incident.severity}: {incident.title} {_url(incident)}")
 
 
 def _url(incident: Incident) -> str:

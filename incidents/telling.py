@@ -1,6 +1,6 @@
 """Telling people outside the room: queued in the outbox with the decision, and what came of it on the timeline."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from dashboard.models import Witness
-from incidents import drafting
+from incidents import drafting, drills
 from incidents import incident as decide
 from incidents.guard import Refused, locked, where
 from incidents.models import Elsewhere, Incident, Link
@@ -43,8 +43,10 @@ def tell(number: int, said: Said, *, by: User, key: str) -> Incident:
     contents = _contents(incident, place, said)
     if not contents:
         raise Refused("Write at least one message.")
+    if why := silenced(incident, place):
+        raise Refused(why)
     try:
-        messages = [_post(incident, place, kind, content, by, key) for kind, content in contents]
+        messages = [queue(incident, place, kind, content, by, key) for kind, content in contents]
     except NotConfigured as failure:
         raise Refused(str(failure)) from failure
     publish(incident)
@@ -63,13 +65,20 @@ def update(number: int, text: str, *, by: User, key: str) -> Incident:
 def resolve(incident: Incident, place: Environment, *, by: User) -> None:
     """Tell everybody who was told of it that it is over, and close it at PagerDuty; in the resolving transaction."""
     key = f"resolved:{incident.number}:{timezone.now().isoformat()}"
-    messages = [_post(incident, place, kind, content, by, key) for kind, content in closing(incident, place)]
+    messages = [queue(incident, place, kind, content, by, key) for kind, content in closing(incident, place)]
     if messages:
         _record(incident, by, messages)
 
 
+def silenced(incident: Incident, place: Environment) -> str:
+    """Why nothing leaves about it: it is a drill, and something real is within reach; empty where messages may."""
+    return drills.refusal(place) if incident.is_drill else ""
+
+
 def closing(incident: Incident, place: Environment) -> list[tuple[str, Content]]:
     """What resolving will tell: only where something was told before, and only what is configured."""
+    if silenced(incident, place):
+        return []
     told = set(
         Message.objects.filter(incident=incident.number).exclude(state="failed").values_list("kind", "operation")
     )
@@ -79,13 +88,13 @@ def closing(incident: Incident, place: Environment) -> list[tuple[str, Content]]
         contents.append(("slack", SlackText(text=_over(incident), reply=True)))
     if place.status_page and (Message.Kind.STATUSPAGE, "create") in told:
         states = drafting.components(incident, "resolved")
-        text = drafting.PAGE_WORDS["resolved"].format(what=draft.page_name.removeprefix("Problem with "))
+        text = drafting.PAGE_WORDS["resolved"].format(what=draft.what)
         contents.append(
             ("page", PageUpdate(name=draft.page_name, status="resolved", text=text, services=states)),
         )
     if place.pagerduty:
         contents += [(f"pd:{name}", PagerDutyChange(incident=name, what="resolve")) for name in at_pagerduty(incident)]
-    return contents
+    return [(kind, _marked(incident, content)) for kind, content in contents]
 
 
 def at_pagerduty(incident: Incident) -> list[str]:
@@ -93,7 +102,9 @@ def at_pagerduty(incident: Incident) -> list[str]:
     alerts = incident.links.filter(kind=Link.Kind.ALERT).values("ref")
     seen = Witness.objects.filter(alert__in=alerts, source=Witness.Source.PAGERDUTY).values_list("name", flat=True)
     named = Elsewhere.objects.filter(incident=incident).values_list("pagerduty", flat=True)
-    return sorted({*seen, *named})
+    lanes = [lane(one, "pd") for one in incident.merged.all()]
+    over = Message.objects.filter(lane__in=lanes, operation="resolve").exclude(state=Message.State.FAILED)
+    return sorted({*seen, *named} - set(over.values_list("address", flat=True)))
 
 
 @transaction.atomic
@@ -119,13 +130,14 @@ def name_at_pagerduty(number: int, name: str, *, by: User) -> Incident:
 
 
 def told(incident: Incident) -> list[Message]:
-    """What was queued for it, the newest first."""
-    return list(Message.objects.filter(incident=incident.number).select_related("requested_by").order_by("-pk")[:30])
+    """What was queued for it and for those merged into it, the newest first."""
+    found = Message.objects.filter(incident__in=incident.numbers).select_related("requested_by")
+    return list(found.order_by("-pk")[:30])
 
 
 def on_message_changed(message: Message) -> None:
     """Put what came of a message on the timeline: that it was sent, or what keeps it from being so."""
-    incident = Incident.objects.filter(number=message.incident).first() if message.incident is not None else None
+    incident = _of(message)
     if incident is None:
         return
     where, by = CHANNELS[Message.Kind(message.kind)], message.requested_by
@@ -145,10 +157,18 @@ def on_message_changed(message: Message) -> None:
         append(incident, Kind.STATE, text, data=data, dedup_key=f"{key}:waiting")
 
 
+def _of(message: Message) -> Incident | None:
+    """The incident that a message tells of; the one it was merged into, if it was."""
+    if message.incident is None:
+        return None
+    found = Incident.objects.filter(number=message.incident).select_related("merged_into").first()
+    return found.merged_into or found if found else None
+
+
 def _contents(incident: Incident, place: Environment, said: Said) -> list[tuple[str, Content]]:
     contents: list[tuple[str, Content]] = []
     if said.slack.strip():
-        contents.append(("slack", SlackText(text=said.slack.strip(), reply=_has_thread(incident))))
+        contents.append(("slack", SlackText(text=said.slack.strip(), reply=has_thread(incident))))
     if said.page.strip():
         states = drafting.components(incident, said.page_status)
         name = said.page_name.strip() or drafting.draft(incident, place, []).page_name
@@ -161,27 +181,45 @@ def _contents(incident: Incident, place: Environment, said: Said) -> list[tuple[
     return contents
 
 
-def _has_thread(incident: Incident) -> bool:
+def has_thread(incident: Incident) -> bool:
     """Whether a first message opened, or will open, the incident's thread."""
-    opening = Q(lane=_lane(incident, "slack"), operation="post")
+    opening = Q(lane=lane(incident, "slack"), operation="post")
     return Message.objects.filter(opening).exclude(state=Message.State.FAILED).exists()
 
 
-def _lane(incident: Incident, kind: str) -> str:
+def lane(incident: Incident, kind: str) -> str:
+    """The lane of an incident's messages to one system."""
     system, _, _ = kind.replace("-", ":").partition(":")
     return f"incident:{incident.number}:{system}"
 
 
-def _post(incident: Incident, place: Environment, kind: str, content: Content, by: User, key: str) -> Message:
+def queue(
+    incident: Incident,
+    place: Environment,
+    kind: str,
+    content: Content,
+    by: User,
+    key: str,
+    *,
+    of: Incident | None = None,
+) -> Message:
+    """Queue a message of the incident; `of` is the one merged into it whose thread or entry it belongs to."""
+    whose = of or incident
     return post(
-        content,
+        _marked(incident, content),
         environment=place,
-        key=f"{incident.number}:{key}:{kind}",
-        subject=str(incident),
-        lane=_lane(incident, kind),
+        key=f"{whose.number}:{key}:{kind}",
+        subject=str(whose),
+        lane=lane(whose, kind),
         by=by,
         incident=incident.number,
     )
+
+
+def _marked(incident: Incident, content: Content) -> Content:
+    """With the mark of a drill before every text that leaves."""
+    texts = ("name", "text") if isinstance(content, PageUpdate) else ("text",)
+    return replace(content, **{name: drafting.marked(incident, getattr(content, name)) for name in texts})
 
 
 def _record(incident: Incident, by: User, messages: list[Message]) -> None:

@@ -6,7 +6,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from incidents import browse, checklist, commands, merging, telling
+from incidents import browse, checklist, commands, merging, telling, telling_merged
 from incidents import incident as decide
 from incidents.forms import FollowUpForm, service_choices
 from incidents.guard import Refused, where
@@ -156,7 +156,8 @@ def merge(request: HttpRequest, number: int) -> HttpResponse:
         target = int(into) if into.isdecimal() else 0
         return redirect(merging.merge(number, target, request.POST.get("reason", ""), by=user_of(request)))
     incident = incident_of(number)
-    context = {"incident": incident, "candidates": merging.candidates(incident)}
+    tells = telling_merged.preview(incident, where(incident))
+    context = {"incident": incident, "candidates": merging.candidates(incident), "tells": tells}
     return render(request, "incidents/merge.html", context)
 
 

@@ -2,8 +2,17 @@
 
 import os
 from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, model_validator
+
+
+def _known_zone(name: str) -> str:
+    """A name of the time zone database, which knows of every change of its clocks."""
+    if name not in available_timezones():
+        raise ValueError(f"there is no time zone {name!r}: use a name such as Europe/Berlin")
+    return name
+
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
@@ -11,6 +20,8 @@ Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,79}$")]
 ServiceKind = Literal["api", "database", "cache", "events"]
 TopicArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[\w-]*:sns:[a-z0-9-]+:\d{12}:[\w-]+$")]
+Seconds = Annotated[int, Field(ge=10, le=86400)]
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
 SERVICE_KINDS: tuple[ServiceKind, ...] = ("api", "database", "cache", "events")
 
 
@@ -85,6 +96,21 @@ class Hooks(Declared):
         taken = sorted(self.senders.keys() & {"sns", "pagerduty"})
         if taken:
             raise ValueError(f"a sender cannot be called {taken[0]}: that address is taken")
+        return self
+
+
+class Drills(Declared):
+    """Within how long a rehearsed incident is to be detected, taken, mitigated and resolved; the score compares."""
+
+    detect_s: Seconds = 300
+    acknowledge_s: Seconds = 300
+    mitigate_s: Seconds = 1200
+    resolve_s: Seconds = 2400
+
+    @model_validator(mode="after")
+    def _mitigated_before_resolved(self) -> "Drills":
+        if self.resolve_s < self.mitigate_s:
+            raise ValueError("resolve_s must not be shorter than mitigate_s: both count from the detection")
         return self
 
 

@@ -14,6 +14,7 @@ from pydantic import Field, HttpUrl, StringConstraints, ValidationError, model_v
 from novaops.declared import (
     SERVICE_KINDS,
     Declared,
+    Drills,
     EnvName,
     Hooks,
     Name,
@@ -24,6 +25,7 @@ from novaops.declared import (
     Slack,
     Slug,
     StatusPage,
+    TimeZone,
     UrlPlace,
 )
 
@@ -238,6 +240,9 @@ class Environment(Declared):
     status_page: StatusPage | None = None
     pagerduty: PagerDuty | None = None
     postmortems: Postmortems = Postmortems()
+    # Post-mortems give times in it beside UTC; None: UTC alone.
+    time_zone: TimeZone | None = None
+    drills: Drills = Drills()
     backups: Backups = Backups()
     alarms: dict[Name, Slug] = Field(default_factory=dict)
     hooks: Hooks = Hooks()
@@ -265,6 +270,19 @@ class Environment(Declared):
     def kept_databases(self) -> tuple[KeptDatabase, ...]:
         """Every database whose backups are watched, Nova's own first."""
         return (KeptDatabase(kind=self.database.kind, id=self.database.target), *self.backups.also)
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Where everything that NovaOps reaches besides AWS is, by the names that people read."""
+        told = {"Slack": self.slack, "The status page": self.status_page, "PagerDuty": self.pagerduty}
+        return {name: system.base_url for name, system in told.items() if system} | {
+            "The database": self.database.dsn,
+            "Redis": self.cache.url,
+            "The Stellar RPC": str(self.events.rpc_url),
+            "The backup RPC": str(self.events.rpc_backup_url or ""),
+            "The health page": str(self.api.health_url or ""),
+            "The alarm queue": self.hooks.queue_url or "",
+        }
 
     def in_region(self, region: str) -> "Environment":
         """The same environment as its account looks from another region."""

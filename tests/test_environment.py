@@ -54,6 +54,16 @@ def test_every_service_has_a_target(kind: str) -> None:
         pytest.param(
             'service = "nova-api"', 'servise = "nova-api"', "environments.sandbox.api.ecs.servise: Extra", id="typo"
         ),
+        pytest.param(
+            "detect_s = 300", "detect_s = 1", "environments.sandbox.drills.detect_s: Input should", id="drill"
+        ),
+        pytest.param("resolve_s = 2400", "resolve_s = 60", "drills: resolve_s must not be shorter", id="drill order"),
+        pytest.param(
+            "production = false",
+            'production = false\ntime_zone = "Nova/Town"',
+            "environments.sandbox.time_zone: there is no time zone 'Nova/Town': use a name such as Europe/Berlin",
+            id="time zone",
+        ),
         pytest.param('region = "eu-west-1"', 'region = "Ireland"', "environments.sandbox.region", id="region"),
         pytest.param(
             "collect_every_s = 5", "collect_every_s = 0", "collect_every_s: Input should be greater", id="bound"

@@ -8,10 +8,6 @@ from incidents.postmortem.impact import number, queries, with_unit
 from incidents.postmortem.story import AlertFact, Sign, Story
 
 
-def _stamp(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S}"
-
-
 def write(story: Story) -> str:
     """The first witness, the alerts as a table, the signs that were there before."""
     parts = [_first(story), _alerts(story), _reports(story), _earlier(story)]
@@ -25,11 +21,11 @@ def _first(story: Story) -> str:
     report = min(story.reports, key=lambda one: one.at, default=None)
     if report and (alert is None or report.at < alert.fired_at):
         later = f" The first alert came {_after(report.at, alert.fired_at)}." if alert else " No alert fired."
-        return f"A person's report saw it first, at {_stamp(report.at)} UTC.{later} {said}"
+        return f"A person's report saw it first, at {story.when(report.at)}.{later} {said}"
     if alert is None:
         return f"A person's report detected it; no alert fired. {said}"
-    condition = f"its condition had begun at {_stamp(alert.started_at)} UTC"
-    witness = f"{inline(alert.title)} ({inline(alert.source)}) saw it first, at {_stamp(alert.fired_at)} UTC"
+    condition = f"its condition had begun at {story.when(alert.started_at)}"
+    witness = f"{inline(alert.title)} ({inline(alert.source)}) saw it first, at {story.when(alert.fired_at)}"
     return f"{witness}; {condition}. {said}"
 
 
@@ -40,7 +36,7 @@ def _after(first: datetime, second: datetime) -> str:
 def _alerts(story: Story) -> str:
     rows = [
         [
-            _stamp(alert.fired_at),
+            story.clock(alert.fired_at),
             inline(alert.title),
             inline(alert.service),
             _value(alert),
@@ -60,7 +56,7 @@ def _value(alert: AlertFact) -> str:
 
 
 def _reports(story: Story) -> str:
-    rows = [[_stamp(one.at), inline(one.text), inline(one.who)] for one in story.reports]
+    rows = [[story.clock(one.at), inline(one.text), inline(one.who)] for one in story.reports]
     return table(["Seen (UTC)", "Report", "By"], rows) if rows else ""
 
 
@@ -68,7 +64,7 @@ def _earlier(story: Story) -> str:
     """The thresholds that were crossed, each with how long before the detection and why it did not tell sooner."""
     rows = [
         [
-            _stamp(sign.at),
+            story.clock(sign.at),
             inline(f"{sign.rule} ({sign.service}: {sign.series})"),
             f"{with_unit(sign.value, sign.unit)} against {number(sign.threshold)}",
             _ahead(sign, story.moments.detected_at),

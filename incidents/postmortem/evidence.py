@@ -24,19 +24,21 @@ def _charts(story: Story) -> Iterator[str]:
 
 def _excerpts(story: Story) -> Iterator[str]:
     for one in story.excerpts:
-        yield chart.folded(f"{one.at:%Y-%m-%d %H:%M:%S} UTC: {one.title}", fence("\n".join(one.lines)))
+        yield chart.folded(f"{story.when(one.at)}: {one.title}", fence("\n".join(one.lines)))
 
 
 def _payloads(story: Story) -> Iterator[str]:
     for alert in story.alerts[:MOST_PAYLOADS]:
-        summary = f"Alert as it was recorded: {alert.title}, {alert.fired_at:%Y-%m-%d %H:%M:%S} UTC"
+        summary = f"Alert as it was recorded: {alert.title}, {story.when(alert.fired_at)}"
         yield chart.folded(summary, fence(alert.payload, "json"))
 
 
 def _proofs(story: Story) -> str:
+    steps = [(step.title, step) for step in story.steps]
+    steps += [(f"INC-{one.number}: {step.title}", step) for one in story.merged for step in one.steps]
     rows = [
-        [step.title, f"{at:%Y-%m-%d %H:%M:%S}", inline(kind), inline(text)]
-        for step in story.steps
+        [title, story.clock(at), inline(kind), inline(text)]
+        for title, step in steps
         for at, kind, text in step.evidence
     ]
     return table(["Step", "UTC", "Kind", "What"], rows) if rows else "No step was closed on evidence."

@@ -95,6 +95,6 @@ def write(story: Story) -> str:
         return (
             "No deployment, change, exhausted limit or failure outside is recorded of the hour before and of the time."
         )
-    rows = [[f"{one.at:%Y-%m-%d %H:%M:%S}", WORDS[one.factor], inline(one.text)] for one in found]
+    rows = [[story.clock(one.at), WORDS[one.factor], inline(one.text)] for one in found]
     said = "Candidates, from what is recorded of the hour before the start and of the incident itself:"
     return f"{said}\n\n{table(['UTC', 'Kind', 'What is recorded'], rows)}"

@@ -45,7 +45,7 @@ def _of(part: Part) -> Iterator[Field]:
         for match in MATTER.finditer(part.raw):
             yield Field(name=match["key"], filled=match["value"] not in EMPTY)
     elif part.kind == Kind.HUMAN:
-        yield Field(name=part.key, filled=_answered(part.raw))
+        yield Field(name=part.key, filled=answered(part.raw))
     elif part.kind == Kind.GENERATED:
         yield Field(name=part.key, filled=not any(words in part.raw for words in SILENT))
         if part.key in ("summary", "impact"):
@@ -60,5 +60,6 @@ def _rows(raw: str) -> Iterator[Field]:
             yield Field(name=match["name"], filled=value not in EMPTY)
 
 
-def _answered(raw: str) -> bool:
+def answered(raw: str) -> bool:
+    """Whether somebody wrote more into a section than its prompt."""
     return any(line.strip() and not line.startswith((">", "<!--")) for line in raw.splitlines())

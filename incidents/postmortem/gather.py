@@ -25,6 +25,7 @@ from incidents.postmortem.story import (
     FollowUpFact,
     Held,
     Line,
+    MergedFact,
     RestoreFact,
     RunFact,
     StepFact,
@@ -46,7 +47,8 @@ def gather(incident: Incident, *, base_url: str) -> Story:
     links = list(incident.links.all())
     alerts = list(_alerts([link.ref for link in links if link.kind == Link.Kind.ALERT]))
     runs = list(_runs([link.ref for link in links if link.kind == Link.Kind.RUN]))
-    seen = measured.window(incident, where(incident), now)
+    place = where(incident)
+    seen = measured.window(incident, place, now)
     figures, figures_query = measured.figures(incident, seen)
     newest = list(incident.timeline.select_related("author").order_by("-starred", "-at", "-id")[: MOST_LINES + 1])
     told = sorted(newest[:MOST_LINES], key=lambda entry: (entry.at, entry.pk))
@@ -60,6 +62,8 @@ def gather(incident: Incident, *, base_url: str) -> Story:
         update_every_s=incident.grade.update_every.total_seconds() if incident.grade.update_every else None,
         state=incident.state,
         environment=incident.environment,
+        time_zone=place.time_zone or "",
+        is_drill=incident.is_drill,
         services=titles(incident.services),
         impact=incident.impact,
         commander=incident.commander.get_username() if incident.commander else "",
@@ -73,6 +77,7 @@ def gather(incident: Incident, *, base_url: str) -> Story:
         earlier_changes=_earlier_changes(told),
         reports=_lines(incident, Q(data__has_key="report")),
         messages=_lines(incident, Q(kind=Kind.MESSAGE)),
+        merged=_merged(incident, now),
         roles=_roles(incident),
         hand_overs=_lines(incident, Q(kind=Kind.ROLE)),
         timeline=tuple(_line(entry) for entry in told),
@@ -130,7 +135,7 @@ def _roles(incident: Incident) -> tuple[Held, ...]:
 
 def _restores(incident: Incident, runs: list[Run]) -> tuple[RestoreFact, ...]:
     """The restores of the database that belong to the incident, by its number or by their runs."""
-    found = Restore.objects.filter(Q(incident=incident.number) | Q(run__in=runs)).order_by("pk")
+    found = Restore.objects.filter(Q(incident__in=incident.numbers) | Q(run__in=runs)).order_by("pk")
     return tuple(
         RestoreFact(
             source=one.source,
@@ -250,6 +255,27 @@ def _steps(incident: Incident, now: datetime) -> tuple[StepFact, ...]:
     )
 
 
+def _merged(incident: Incident, now: datetime) -> tuple[MergedFact, ...]:
+    """The incidents that became a part of it; when and why is told on its own timeline."""
+    told = {
+        entry.data["merged"]: entry
+        for entry in incident.timeline.filter(data__has_key="merged").select_related("author")
+    }
+    return tuple(
+        MergedFact(
+            number=one.number,
+            title=one.title,
+            severity=one.severity,
+            declared_at=one.declared_at,
+            merged_at=told[one.number].at if one.number in told else None,
+            why=told[one.number].data.get("why", "") if one.number in told else "",
+            by=told[one.number].who if one.number in told else "",
+            steps=tuple(step for step in _steps(one, now) if step.done_at),
+        )
+        for one in incident.merged.order_by("number")
+    )
+
+
 def _proof(piece: dict[str, str], otherwise: datetime) -> tuple[datetime, str, str]:
     return parse_datetime(piece["at"]) or otherwise, piece["kind"], piece["text"]
 
@@ -265,8 +291,8 @@ def _follow_up(each: FollowUp) -> FollowUpFact:
 
 
 def _audit(incident: Incident) -> AuditRange:
-    """The entries that tell of the incident, and a hash over theirs: it changes with any of them."""
-    entries = list(Entry.objects.filter(incident=incident.number).order_by("seq").values_list("seq", "hash"))
+    """The entries that tell of it, also of what was merged into it; the hash over theirs changes with any of them."""
+    entries = list(Entry.objects.filter(incident__in=incident.numbers).order_by("seq").values_list("seq", "hash"))
     head_seq, head_hash = chain.head()
     return AuditRange(
         entries=len(entries),

@@ -1,7 +1,5 @@
 """How an incident was worked on: roles, hand-overs, messages, runs, the checklist with its overrides; the recovery."""
 
-from datetime import datetime
-
 from incidents.measures import duration
 from incidents.postmortem.escape import inline, link, table
 from incidents.postmortem.impact import queries, with_unit
@@ -10,18 +8,15 @@ from incidents.postmortem.story import Effect, Line, RunFact, StepFact, Story
 SKIPPED = "skipped"
 
 
-def _clock(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S}" if at else ""
-
-
 def write(story: Story) -> str:
     """Roles, hand-overs, messages, runs and the checklist; overrides, skipped steps and broken glass in red."""
     parts = [
         _roles(story),
-        _lines("Hand-overs and changes of roles:", story.hand_overs),
+        _lines(story, "Hand-overs and changes of roles:", story.hand_overs),
+        _merged(story),
         _runs(story),
         _broken_glass(story),
-        _lines("What people outside were told:", story.messages) or "No message to people outside is recorded.",
+        _lines(story, "What people outside were told:", story.messages) or "No message to people outside is recorded.",
         _checklist(story),
         _overrides(story),
     ]
@@ -31,14 +26,33 @@ def write(story: Story) -> str:
 def _roles(story: Story) -> str:
     rows = [["Commander", inline(story.commander) or "nobody", "", ""]]
     rows += [
-        [inline(held.role), inline(held.who), _clock(held.since), _clock(held.until) or "until the end"]
+        [inline(held.role), inline(held.who), story.clock(held.since), story.clock(held.until) or "until the end"]
         for held in story.roles
     ]
     return table(["Role", "Who", "From (UTC)", "Until (UTC)"], rows)
 
 
-def _lines(title: str, lines: tuple[Line, ...]) -> str:
-    rows = [[_clock(line.at), link(line.text, line.url), inline(line.who)] for line in lines]
+def _merged(story: Story) -> str:
+    """The incidents that became a part of this one, with what their people had proved by then."""
+    rows = [
+        [
+            link(f"INC-{one.number}", f"{story.base_url}/incidents/{one.number}/"),
+            one.severity,
+            inline(one.title),
+            story.clock(one.declared_at),
+            story.clock(one.merged_at),
+            inline(one.by),
+            inline(one.why),
+            inline(", ".join(f"{step.title} ({step.state})" for step in one.steps)),
+        ]
+        for one in story.merged
+    ]
+    head = ["Incident", "Severity", "Title", "Declared (UTC)", "Merged (UTC)", "By", "Why", "Steps closed by then"]
+    return f"Merged into this incident:\n\n{table(head, rows)}" if rows else ""
+
+
+def _lines(story: Story, title: str, lines: tuple[Line, ...]) -> str:
+    rows = [[story.clock(line.at), link(line.text, line.url), inline(line.who)] for line in lines]
     return f"{title}\n\n{table(['UTC', 'What', 'Who'], rows)}" if rows else ""
 
 
@@ -47,7 +61,7 @@ def _runs(story: Story) -> str:
         return "No action was executed."
     rows = [
         [
-            _clock(run.requested_at),
+            story.clock(run.requested_at),
             _linked(run, story),
             inline(run.target),
             inline(run.by),
@@ -65,7 +79,7 @@ def _runs(story: Story) -> str:
 def _broken_glass(story: Story) -> str:
     return "\n\n".join(
         f"> 🔴 **The glass was broken: {inline(run.title)} ran without a second person** at "
-        f"{_clock(run.requested_at)} UTC by {inline(run.by)}. Reason: {inline(run.reason)}"
+        f"{story.when(run.requested_at)} by {inline(run.by)}. Reason: {inline(run.reason)}"
         for run in story.runs
         if run.broken_glass
     )
@@ -86,7 +100,7 @@ def _checklist(story: Story) -> str:
         [
             step.title,
             f"🔴 **{step.state}**" if _forced(step) else step.state,
-            _clock(step.done_at),
+            story.clock(step.done_at),
             duration(step.took_s) if step.took_s is not None else "",
             inline(step.by),
             inline("; ".join(step.open_items)),
@@ -102,13 +116,13 @@ def _forced(step: StepFact) -> bool:
 
 
 def _overrides(story: Story) -> str:
-    return "\n\n".join(_override(step) for step in story.steps if _forced(step))
+    return "\n\n".join(_override(story, step) for step in story.steps if _forced(step))
 
 
-def _override(step: StepFact) -> str:
+def _override(story: Story, step: StepFact) -> str:
     what = "Skipped" if step.state == SKIPPED else "Overridden"
     return (
-        f"> 🔴 **{what}: {step.title} was closed without its evidence** at {_clock(step.done_at)} UTC "
+        f"> 🔴 **{what}: {step.title} was closed without its evidence** at {story.when(step.done_at)} "
         f"by {inline(step.by)}. "
         f"Reason: {inline(step.override_reason)}"
     )
@@ -117,7 +131,7 @@ def _override(step: StepFact) -> str:
 def recovery(story: Story) -> str:
     """Which runs ended it, what they changed in the series, and how long it took."""
     lines = [
-        f"- {inline(run.title)} on {inline(run.target)} ended {_clock(run.finished_at)} UTC: {inline(run.outcome)}"
+        f"- {inline(run.title)} on {inline(run.target)} ended {story.when(run.finished_at)}: {inline(run.outcome)}"
         for run in story.runs
         if run.status == "succeeded"
     ]
@@ -126,10 +140,10 @@ def recovery(story: Story) -> str:
         for measure in story.measures
         if measure.name in ("Time to mitigate", "Time to resolve")
     ]
-    rows = [_effect(effect) for effect in story.effects]
+    rows = [_effect(story, effect) for effect in story.effects]
     head = ["Action ended (UTC)", "Action", "Series", "Five minutes before", "Five minutes after", "Source"]
     asked = [
-        (f"{effect.series} {when} {effect.run}, {_clock(effect.finished_at)} UTC", query)
+        (f"{effect.series} {when} {effect.run}, {story.when(effect.finished_at)}", query)
         for effect in story.effects
         for when, query in zip(("before", "after"), effect.queries, strict=True)
     ]
@@ -157,9 +171,9 @@ def _restores(story: Story) -> str:
     return f"\n\nRestores of the database:\n\n{table(head, rows)}"
 
 
-def _effect(effect: Effect) -> list[str]:
+def _effect(story: Story, effect: Effect) -> list[str]:
     return [
-        _clock(effect.finished_at),
+        story.clock(effect.finished_at),
         inline(f"{effect.run} on {effect.target}"),
         inline(f"{effect.service}: {effect.series}"),
         with_unit(effect.before, effect.unit),

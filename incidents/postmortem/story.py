@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from incidents.measures import Measure, Moments
+from incidents.postmortem import clock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +72,20 @@ class StepFact:
     override_reason: str
     evidence: tuple[tuple[datetime, str, str], ...]
     open_items: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergedFact:
+    """An incident that became a part of this one; its steps are those that were closed by then."""
+
+    number: int
+    title: str
+    severity: str
+    declared_at: datetime
+    merged_at: datetime | None
+    why: str
+    by: str
+    steps: tuple[StepFact, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,7 +240,10 @@ class AuditRange:
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """The facts of one incident as they stood at `generated_at`. `base_url` makes paths into links."""
+    """The facts of one incident as they stood at `generated_at`. `base_url` makes paths into links.
+
+    `time_zone` is the one whose clocks are given beside UTC; empty: none.
+    """
 
     number: int
     uid: str
@@ -235,6 +253,8 @@ class Story:
     update_every_s: float | None
     state: str
     environment: str
+    time_zone: str
+    is_drill: bool
     services: tuple[str, ...]
     impact: str
     commander: str
@@ -248,6 +268,7 @@ class Story:
     earlier_changes: tuple[tuple[datetime, str], ...]
     reports: tuple[Line, ...]
     messages: tuple[Line, ...]
+    merged: tuple[MergedFact, ...]
     roles: tuple[Held, ...]
     hand_overs: tuple[Line, ...]
     timeline: tuple[Line, ...]
@@ -272,3 +293,11 @@ class Story:
     def ended_at(self) -> datetime:
         """Up to when the incident is told: its resolution, or now."""
         return self.moments.resolved_at or self.generated_at
+
+    def clock(self, at: datetime | None) -> str:
+        """A moment as a table has it; blank where it is not known."""
+        return clock.cell(at, self.time_zone)
+
+    def when(self, at: datetime | None) -> str:
+        """A moment as a sentence has it."""
+        return clock.said(at, self.time_zone)

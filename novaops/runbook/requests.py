@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -22,6 +23,8 @@ from novaops.runbook.registry import actions
 from novaops.runbook.states import ACTIVE, FINISHED, CallOutcome, RunStatus, StepState, check_transition
 
 REASON_LENGTH = 500
+# Who else may object to a run of an environment, and of an incident; an empty sentence lets it pass.
+objections: list[Callable[[Environment, int | None], str]] = []
 
 
 class NotStarted(Exception):
@@ -55,6 +58,7 @@ def request(
     action = _action_of(plan)
     environment = _environment_of(plan)
     _refuse_unless_startable(plan, action, environment, by, reason)
+    _refuse_where_objected(environment, incident if incident is not None else plan.incident)
     _refuse_unless_approvable(plan, action, environment, by, reason, break_glass=break_glass)
     try:
         with transaction.atomic():
@@ -98,6 +102,12 @@ def _refuse_unless_startable(plan: Plan, action: Action, environment: Environmen
         sentence = f"{environment.title} is frozen by {frozen.frozen_by}: {frozen.reason} Nothing happened."
         raise NotStarted("frozen", sentence)
     _refuse_while_cooling(plan, action)
+
+
+def _refuse_where_objected(environment: Environment, incident: int | None) -> None:
+    for object_to in objections:
+        if sentence := object_to(environment, incident):
+            raise NotStarted("objected", f"{sentence} Nothing happened.")
 
 
 def _refuse_unless_approvable(

@@ -31,9 +31,9 @@ def of_run(run: Run) -> Undo | None:
     return standing(run.environment).filter(run=run).first()
 
 
-def of_incident(number: int) -> QuerySet[Undo]:
-    """What runs of the incident changed and nobody put back yet, newest first."""
-    open_ones = Undo.objects.filter(run__incident=number, state=Undo.State.OPEN, expires_at__gt=datetime.now(UTC))
+def of_incident(*numbers: int) -> QuerySet[Undo]:
+    """What runs of these incidents changed and nobody put back yet, newest first."""
+    open_ones = Undo.objects.filter(run__incident__in=numbers, state=Undo.State.OPEN, expires_at__gt=datetime.now(UTC))
     return open_ones.select_related("run")
 
 

@@ -1,21 +1,27 @@
 """Two incidents of one cause become one, and every old address leads there."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from dashboard.models import Alert
-from incidents import checklist, declaring, merging
+from incidents import checklist, declaring, documents, drafts, merging, telling
 from incidents import incident as decide
 from incidents.guard import Refused
-from incidents.models import FollowUp, Incident, TimelineEntry
+from incidents.models import FollowUp, Incident, Postmortem, TimelineEntry
+from incidents.telling import Said
 from novaops.audit.models import Entry
 from novaops.environment import Environment
-from novaops.runbook.models import Run
+from novaops.runbook import undo
+from novaops.runbook.models import Run, Undo
 from novaops.runbook.signals import run_finished
+from tests.incidents.test_telling import deliver_all
+from tests.servers import Nova
 
 Declare = Callable[..., Incident]
 SignIn = Callable[[User], Client]
@@ -126,3 +132,107 @@ def test_a_duplicate_is_added_to_the_open_one_instead(declare: Declare, client_o
     assert Incident.objects.get().services == ["api", "cache"]
     assert TimelineEntry.objects.filter(text="A call from Lagos", data__report=True).exists()
     assert "INC-1" not in client.get(url("merge", 1)).context["candidates"]
+
+
+@pytest.fixture
+def both_told(aws: Nova, two: list[Incident], commander: User) -> list[Incident]:
+    """Two open incidents, the second of which has a thread, an entry on the page and an incident at PagerDuty."""
+    telling.name_at_pagerduty(two[1].number, "Q2PD", by=commander)
+    telling.tell(
+        two[1].number, Said(slack="We look", page="We look.", page_name="Cache is full"), by=commander, key="1"
+    )
+    deliver_all()
+    return two
+
+
+def test_merging_closes_the_merged_one_outside_once_and_leads_to_the_other(
+    both_told: list[Incident], aws: Nova, client_of: SignIn, commander: User
+) -> None:
+    first, second = both_told
+    asked = client_of(commander).get(url("merge", second.number)).content.decode()
+    for words in ("its thread says where", "“Cache is full” is resolved", "Q2PD gets a note and is resolved"):
+        assert words in asked.replace("&#x27;", "'")
+    merging.merge(second.number, first.number, WHY, by=commander)
+    deliver_all()
+    thread = aws.told("slack")[-1]["body"]
+    assert thread["thread_ts"]
+    assert f"was merged into {first.name}" in thread["text"]
+    pages = [each["body"]["incident"] for each in aws.told("statuspage")]
+    assert [(page["status"], page["name"]) for page in pages] == [
+        ("investigating", "Cache is full"),
+        ("investigating", "Problem with API server and Redis"),
+        ("resolved", "Cache is full"),
+    ]
+    assert not pages[2].get("components")
+    assert "“Problem with API server and Redis”" in pages[2]["body"]
+    assert [each["path"].partition("Q2PD")[2] for each in aws.told("pagerduty")] == ["/notes", ""]
+    assert telling.at_pagerduty(first) == []
+    assert {message.state for message in telling.told(first)} == {"sent"}
+    assert first.timeline.filter(kind="message", text__startswith="PagerDuty: resolve").count() == 1
+    checklist.override(first.number, "resolve", "a rehearsal of the end", by=commander)
+    deliver_all()
+    assert aws.told("statuspage")[-1]["body"]["incident"]["name"] == "Problem with API server and Redis"
+    assert len(aws.told("pagerduty")) == 2
+
+
+def test_what_was_under_way_when_it_was_merged_is_told_of_in_the_other(
+    aws: Nova, two: list[Incident], commander: User
+) -> None:
+    first, second = two
+    telling.tell(second.number, Said(slack="We look"), by=commander, key="1")
+    merging.merge(second.number, first.number, WHY, by=commander)
+    deliver_all()
+    said = first.timeline.filter(kind="message").order_by("pk").values_list("text", flat=True)
+    assert said[0] == "Slack: We look"
+    assert "Follow it there" in said[1]
+    assert len(aws.told("slack")) == 2
+
+
+def test_the_document_tells_of_what_was_merged_into_it(two: list[Incident], commander: User) -> None:
+    first, second = two
+    merging.merge(second.number, first.number, WHY, by=commander)
+    first.refresh_from_db()
+    text = documents.ensure(first.number, by=commander, base_url="https://ops.example").text
+    assert f"| [INC-2](https://ops.example/incidents/2/) | SEV1 | {second.title} |" in text
+    assert WHY in text
+    assert "| A larger node | prevent |" in text
+    assert "Memory is full" in text
+    assert text.count("Alert as it was recorded") == 2
+    entries = Entry.objects.filter(incident__in=[1, 2], seq__lte=Entry.objects.get(verb="postmortem.generated").seq)
+    assert f"{entries.count() - 1} audit entries" in text
+
+
+def test_words_in_the_document_of_the_merged_one_come_along(
+    two: list[Incident], commander: User, responder: User
+) -> None:
+    first, second = two
+    theirs = documents.ensure(second.number, by=commander, base_url="")
+    story = "> Two more sentences: what customers noticed, and what the incident was really about."
+    assert story in theirs.text
+    documents.save(second.number, theirs.text.replace(story, "Nobody could pay."), 1, by=commander)
+    drafts.keep(second.number, theirs.text.replace(story, "A half-finished thought"), 2, by=responder)
+    merging.merge(second.number, first.number, WHY, by=commander)
+    joined = Postmortem.objects.get(incident=first)
+    assert "## What people wrote in the post-mortem of INC-2: High CPU on the API\n\nNobody could pay.\n" in joined.text
+    assert "half-finished" not in joined.text
+    draft = drafts.of(joined, responder)
+    assert draft
+    assert draft.text.endswith("A half-finished thought\n")
+
+
+def test_what_is_left_changed_by_a_merged_incidents_run_is_asked_for_at_resolve(
+    two: list[Incident], make_run: Callable[..., Run], commander: User
+) -> None:
+    first, second = two
+    run = make_run(commander, status="succeeded", incident=second.number)
+    later = timezone.now() + timedelta(days=1)
+    Undo.objects.create(
+        run=run,
+        environment=run.environment,
+        action="scale-api",
+        target="nova-api",
+        sentence="Back to 2",
+        expires_at=later,
+    )
+    merging.merge(second.number, first.number, WHY, by=commander)
+    assert [one.run for one in undo.of_incident(*first.numbers)] == [run]
