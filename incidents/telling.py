@@ -218,8 +218,10 @@ def queue(
 
 def _marked(incident: Incident, content: Content) -> Content:
     """With the mark of a drill before every text that leaves."""
-    texts = ("name", "text") if isinstance(content, PageUpdate) else ("text",)
-    return replace(content, **{name: drafting.marked(incident, getattr(content, name)) for name in texts})
+    text = drafting.marked(incident, content.text)
+    if isinstance(content, PageUpdate):
+        return replace(content, name=drafting.marked(incident, content.name), text=text)
+    return replace(content, text=text)
 
 
 def _record(incident: Incident, by: User, messages: list[Message]) -> None:
