@@ -1,10 +1,12 @@
 """Drills: a scenario of the sandbox, worked on the same pages, scored at the end. Never near a real environment."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.db import transaction
 from django.http import Http404
 from django.utils import timezone
@@ -12,6 +14,7 @@ from django.utils import timezone
 from incidents.guard import Refused, permit
 from incidents.models import ChecklistStep, Drill, Incident
 from novaops import environment as environments
+from novaops import live
 from novaops.access.policy import Verb
 from novaops.audit import chain
 from novaops.cloud import rehearsal
@@ -25,6 +28,7 @@ TIMES = (
     ("Mitigate", "detected_at", "mitigated_at", "mitigate_s"),
     ("Resolve", "detected_at", "resolved_at", "resolve_s"),
 )
+KEPT_FOR_S = 10
 POINTS_A_TIME = 15
 POINTS_OF_STEPS = 40
 # A time this many times its target is worth nothing.
@@ -79,6 +83,7 @@ def start(place: Environment, scenario: str, *, by: User) -> Drill:
         drill = Drill.objects.create(
             environment=place.name, scenario=scenario, started_at=timezone.now(), started_by=by
         )
+        _changed(drill.environment)
         _record("drill.started", drill, by)
     return drill
 
@@ -95,6 +100,7 @@ def end(pk: int, *, by: User) -> Drill:
         drill.ended_at = timezone.now()
         drill.score = score(drill)
         drill.save()
+        _changed(drill.environment)
         _record("drill.ended", drill, by)
     try:
         if settings.SANDBOX_URL:
@@ -110,8 +116,18 @@ def running(environment: str) -> Drill | None:
 
 
 def go_on(place: Environment) -> bool:
-    """Whether one goes on there; where none can begin, nothing is asked."""
-    return bool(settings.SANDBOX_URL) and running(place.name) is not None
+    """Whether one goes on there, as every page asks; where none can begin, nothing is read."""
+    if not settings.SANDBOX_URL:
+        return False
+    found: bool | None = cache.get(_key(place.name))
+    if found is None:
+        found = running(place.name) is not None
+        cache.set(_key(place.name), found, timeout=KEPT_FOR_S)
+    return found
+
+
+def _key(environment: str) -> str:
+    return f"drill:{environment}"
 
 
 def claim(incident: Incident) -> None:
@@ -163,6 +179,11 @@ def _time(drill: Drill, name: str, first: str, second: str, target_s: int) -> di
         "points": points,
         "most": POINTS_A_TIME,
     }
+
+
+def _changed(environment: str) -> None:
+    transaction.on_commit(partial(cache.delete, _key(environment)))
+    live.publish(f"overview:{environment}")
 
 
 def _record(verb: str, drill: Drill, by: User) -> None:

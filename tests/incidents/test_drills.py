@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -267,14 +268,19 @@ def test_its_document_its_print_and_its_front_matter_say_that_it_was_one(
 
 
 def test_while_it_goes_on_every_page_says_so_before_anybody_declared_it(
-    place: Environment, commander: User, client_of: Callable[[User], Client]
+    simulated: str,
+    place: Environment,
+    commander: User,
+    client_of: Callable[[User], Client],
+    django_capture_on_commit_callbacks: Callable[..., Any],
 ) -> None:
     drill = going_on(place.name, commander)
     client = client_of(commander)
     for path in ("/", "/services/api/", "/runs/", "/audit/", "/backups/", reverse("learning:library")):
         page = client.get(path)
         assert "<strong>DRILL</strong>" in page.content.decode(), path
-    Drill.objects.filter(pk=drill.pk).update(ended_at=timezone.now())
+    with django_capture_on_commit_callbacks(execute=True):
+        drills.end(drill.pk, by=commander)
     assert "<strong>DRILL</strong>" not in client.get("/").content.decode()
 
 
