@@ -96,9 +96,9 @@ class Incident(models.Model):
         return self.state == self.State.OPEN
 
     @property
-    def numbers(self) -> list[int]:
-        """Its number and those of the incidents that were merged into it."""
-        return [self.number, *self.merged.values_list("number", flat=True)]
+    def numbers(self) -> "models.QuerySet[Incident, int]":
+        """Its number and those of the incidents that were merged into it, to be asked for within another query."""
+        return Incident.objects.filter(Q(pk=self.pk) | Q(merged_into=self.pk)).values_list("number", flat=True)
 
     @property
     def grade(self) -> Severity:

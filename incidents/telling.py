@@ -102,7 +102,7 @@ def at_pagerduty(incident: Incident) -> list[str]:
     alerts = incident.links.filter(kind=Link.Kind.ALERT).values("ref")
     seen = Witness.objects.filter(alert__in=alerts, source=Witness.Source.PAGERDUTY).values_list("name", flat=True)
     named = Elsewhere.objects.filter(incident=incident).values_list("pagerduty", flat=True)
-    lanes = [lane(one, "pd") for one in incident.merged.all()]
+    lanes = [lane(one, "pd") for one in incident.merged.only("number")]
     over = Message.objects.filter(lane__in=lanes, operation="resolve").exclude(state=Message.State.FAILED)
     return sorted({*seen, *named} - set(over.values_list("address", flat=True)))
 
