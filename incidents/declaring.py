@@ -137,13 +137,13 @@ def _opened(declaration: Declaration, by: User | None, via: str) -> Incident:
         services=list(declaration.services),
         impact=declaration.impact,
         dedup_key=declaration.dedup_key,
-        # Who sent a token is not there to command.
+        # Who sent a token is not there to command, and nobody has taken it yet.
         commander=by if via == "page" and by and can(by, Verb.COMMAND, declaration.environment).allowed else None,
         declared_by=by,
         declared_at=now,
         started_at=declaration.started_at or (alert.started_at if alert else now),
         detected_at=alert.fired_at if alert else now,
-        acknowledged_at=now if by else None,
+        acknowledged_at=now if by and not via.startswith("api:") else None,
     )
 
 

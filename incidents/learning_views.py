@@ -1,10 +1,12 @@
 """Pages across incidents: the library of post-mortems, follow-ups, and what all of it teaches."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -12,10 +14,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from incidents import follow_ups as work
 from incidents import incident as decide
-from incidents import learning, library
+from incidents import learning, library, search
 from incidents.forms import FollowUpForm
 from incidents.guard import Refused, where
-from incidents.measures import PAIRS
+from incidents.measures import PAIRS, SHORT
 from incidents.models import FollowUp
 from incidents.pages import environment_named
 from incidents.severity import SEVERITIES
@@ -23,7 +25,8 @@ from novaops.access.decorators import requires, user_of
 from novaops.access.policy import Verb, can
 
 A_PAGE = 25
-CSV = "text/csv; charset=utf-8"
+CSV, JSON = "text/csv; charset=utf-8", "application/json"
+PIECES = 500
 
 
 def _asked(data: QueryDict, names: tuple[str, ...], **otherwise: str) -> dict[str, str]:
@@ -43,6 +46,7 @@ def postmortems(request: HttpRequest) -> HttpResponse:
         "rows": [(incident, work_left.get(incident.pk, 0)) for incident in page],
         "asked": asked,
         "filtered": any(asked.values()),
+        "wordless": search.wordless(asked["q"]),
         "states": library.STATES.items(),
         "severities": SEVERITIES,
         "tab": "library",
@@ -85,15 +89,16 @@ def follow_ups_csv(request: HttpRequest) -> StreamingHttpResponse:
 
 @require_GET
 @requires(Verb.VIEW)
-def follow_ups_json(request: HttpRequest) -> JsonResponse:
+def follow_ups_json(request: HttpRequest) -> StreamingHttpResponse:
     """What the page shows, all of it, for a program."""
-    return JsonResponse({"follow_ups": list(work.rows(_filtered(request), timezone.now().date()))})
+    found = work.rows(_filtered(request), timezone.now().date())
+    return _file(learning.json_pieces({}, "follow_ups", found), "follow-ups.json", JSON)
 
 
 def _filtered(request: HttpRequest) -> Any:
     place = environment_named(request.GET.get("environment"))
     asked = _asked(request.GET, work.FILTERS, state=FollowUp.State.OPEN)
-    return work.find(asked, timezone.now().date(), place.name)
+    return work.find(asked, timezone.now().date(), place.name).iterator(chunk_size=learning.A_READ)
 
 
 @require_http_methods(["GET", "POST"])
@@ -129,21 +134,21 @@ def lessons(request: HttpRequest) -> HttpResponse:
     """Times, factors, actions and alerts over a span, with how far each number carries."""
     place = environment_named(request.GET.get("environment"))
     span, since = _span(request)
-    told = learning.incidents(place.name, since)
+    times = learning.times(place.name, since)
     shown = {
         "span": span,
         "spans": learning.SPANS.items(),
         "span_word": learning.SPANS[span],
-        "meanings": [(learning.SHORT[name], name, meaning) for name, meaning, *_ in PAIRS if name in learning.SHORT],
-        "told": told,
-        "measures": learning.SHORT.items(),
+        "meanings": [(SHORT[name], name, meaning) for name, meaning, *_ in PAIRS if name in SHORT],
+        "incidents": sum(group.incidents for group in times["all"]),
+        "measures": SHORT.items(),
         "tables": [
-            ("All", [learning.everything(told)] if told else []),
-            ("By severity", learning.by_severity(told)),
-            ("By service", learning.by_service(told)),
-            ("By month", learning.by_month(told)),
+            ("All", times["all"]),
+            ("By severity", times["severity"]),
+            ("By service", times["service"]),
+            ("By month", times["month"]),
         ],
-        "factors": learning.by_factor(told),
+        "factors": learning.by_factor(place.name, since),
         "actions": learning.actions(place.name, since),
         "noise": learning.noise(place.name, since),
         "query": request.GET.urlencode(),
@@ -157,15 +162,15 @@ def lessons(request: HttpRequest) -> HttpResponse:
 def lessons_csv(request: HttpRequest) -> StreamingHttpResponse:
     """Every measure of every incident, for a spreadsheet."""
     place = environment_named(request.GET.get("environment"))
-    return _file(learning.as_csv(learning.incidents(place.name, _span(request)[1])), "learning.csv", CSV)
+    return _file(learning.as_csv(place.name, _span(request)[1]), "learning.csv", CSV)
 
 
 @require_GET
 @requires(Verb.VIEW)
-def lessons_json(request: HttpRequest) -> JsonResponse:
+def lessons_json(request: HttpRequest) -> StreamingHttpResponse:
     """All that the page shows, for a program."""
     place = environment_named(request.GET.get("environment"))
-    return JsonResponse(learning.as_json(place.name, _span(request)[1]))
+    return _file(learning.as_json(place.name, _span(request)[1]), "learning.json", JSON)
 
 
 def _span(request: HttpRequest) -> tuple[str, datetime | None]:
@@ -174,7 +179,13 @@ def _span(request: HttpRequest) -> tuple[str, datetime | None]:
     return span, None if span == "all" else timezone.now() - timedelta(days=int(span))
 
 
-def _file(lines: Any, name: str, content_type: str) -> StreamingHttpResponse:
-    answer = StreamingHttpResponse(lines, content_type=content_type)
+def _file(pieces: Iterator[str], name: str, content_type: str) -> StreamingHttpResponse:
+    """A file that is sent while it is read, many small pieces at a time."""
+    answer = StreamingHttpResponse(_joined(pieces), content_type=content_type)
     answer["Content-Disposition"] = f'attachment; filename="novaops-{name}"'
     return answer
+
+
+def _joined(pieces: Iterator[str]) -> Iterator[str]:
+    while some := "".join(islice(pieces, PIECES)):
+        yield some

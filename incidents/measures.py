@@ -44,6 +44,8 @@ PAIRS: tuple[tuple[str, str, str, str], ...] = (
     ("Time to resolve", "from detection until it was resolved", "detected_at", "resolved_at"),
     ("Duration", "from the start until it was resolved", "started_at", "resolved_at"),
 )
+# Those that are learned from across incidents, by what people call their averages.
+SHORT = {"Time to detect": "MTTD", "Time to acknowledge": "MTTA", "Time to mitigate": "MTTM", "Time to resolve": "MTTR"}
 
 
 def measures(moments: Moments) -> list[Measure]:

@@ -27,6 +27,7 @@ from incidents.telling_rows import SlackPerson as SlackPerson
 POSTMORTEM_WITHIN = timedelta(hours=48)
 # An entry written this long after what it tells counts as late.
 LATE_AFTER = timedelta(minutes=2)
+BRIEF = 60
 # The entries that prove a step, and those that people marked.
 PROOF = Q(kind="message") | Q(data__has_any_keys=["report", "snapshot", "no_action"])
 MARKED = Q(starred=True) | Q(pinned=True)
@@ -111,9 +112,14 @@ class Incident(models.Model):
         return sum(not step.is_open for step in self.steps.all())
 
     @property
+    def start_known(self) -> bool:
+        """Whether an alert or a person said when it began; else it began, at the latest, when it was declared."""
+        return self.started_at != self.declared_at
+
+    @property
     def moments(self) -> Moments:
         return Moments(
-            started_at=self.started_at,
+            started_at=self.started_at if self.start_known else None,
             detected_at=self.detected_at,
             acknowledged_at=self.acknowledged_at,
             mitigated_at=self.mitigated_at,
@@ -231,6 +237,11 @@ class TimelineEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%H:%M:%S} {self.text}"
+
+    @property
+    def brief(self) -> str:
+        """How its buttons name it."""
+        return self.text if len(self.text) <= BRIEF else f"{self.text[: BRIEF - 1]}…"
 
     @property
     def late(self) -> bool:

@@ -1,49 +1,44 @@
 """Durations summed up with care: what is not known is counted and never a zero; few values make no average."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import ceil
-from statistics import fmean, median
+from typing import Any
 
-from incidents.measures import Known, Measure, duration
+from incidents.measures import Known, duration
 
 # Below so many values, the values themselves say more than any summary of them.
 ENOUGH = 3
 ENOUGH_FOR_TAIL = 10
+# What the database says of a column of seconds, and `of_spread` reads: n, median, mean, p90, least, most.
+SPREAD = (
+    "count({0}), percentile_cont(0.5) WITHIN GROUP (ORDER BY {0}), avg({0}),"
+    " percentile_disc(0.9) WITHIN GROUP (ORDER BY {0}), min({0}), max({0})"
+)
+SPREAD_COLUMNS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """One measure over some incidents: how many are known and how many not, and what may be said of the known ones."""
+    """One measure over some incidents: how many are known and how many not, and what may be said of the known ones.
+
+    Of fewer than ENOUGH there are the values themselves (`few`), and no median, mean or p90.
+    """
 
     name: str
-    seconds: tuple[float, ...] = ()
+    n: int = 0
+    median_s: float | None = None
+    mean_s: float | None = None
+    # Nine of ten were at most this long; by nearest rank, never interpolated.
+    p90_s: float | None = None
+    few: tuple[float, ...] = ()
     unknown: dict[Known, int] = field(default_factory=dict)
-
-    @property
-    def n(self) -> int:
-        return len(self.seconds)
-
-    @property
-    def median_s(self) -> float | None:
-        return median(self.seconds) if self.n >= ENOUGH else None
-
-    @property
-    def mean_s(self) -> float | None:
-        return fmean(self.seconds) if self.n >= ENOUGH else None
-
-    @property
-    def p90_s(self) -> float | None:
-        """Nine of ten were at most this long; by nearest rank, never interpolated."""
-        return sorted(self.seconds)[ceil(0.9 * self.n) - 1] if self.n >= ENOUGH_FOR_TAIL else None
 
     @property
     def text(self) -> str:
         """The median, or the few values themselves, or that none is known."""
         if self.median_s is not None:
             return duration(self.median_s)
-        return ", ".join(duration(one) for one in sorted(self.seconds)) or "none known"
+        return ", ".join(duration(one) for one in self.few) or "none known"
 
     @property
     def care(self) -> str:
@@ -66,18 +61,16 @@ class Summary:
         }
 
 
-def summary(name: str, measured: Iterable[Measure]) -> Summary:
-    """Sum up one measure of several incidents."""
-    seconds: list[float] = []
-    unknown = Counter[Known]()
-    for one in measured:
-        if one.seconds is None:
-            unknown[one.known] += 1
-        else:
-            seconds.append(one.seconds)
-    return Summary(name=name, seconds=tuple(seconds), unknown=dict(unknown))
-
-
-def of_seconds(name: str, seconds: Iterable[float]) -> Summary:
-    """Sum up durations that are all known."""
-    return Summary(name=name, seconds=tuple(seconds))
+def of_spread(name: str, row: Sequence[Any], unknown: dict[Known, int] | None = None) -> Summary:
+    """Sum up what the database said of a column (SPREAD)."""
+    n, middle, mean, p90, least, most = row
+    enough = n >= ENOUGH
+    return Summary(
+        name=name,
+        n=n,
+        median_s=middle if enough else None,
+        mean_s=mean if enough else None,
+        p90_s=p90 if n >= ENOUGH_FOR_TAIL else None,
+        few=() if enough else (least, most)[-n:] if n else (),
+        unknown={known: count for known, count in (unknown or {}).items() if count},
+    )

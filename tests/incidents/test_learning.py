@@ -2,8 +2,11 @@
 
 import csv
 import io
-from collections.abc import Callable
-from datetime import timedelta
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from random import Random
 from statistics import fmean, median
 
 import pytest
@@ -12,51 +15,108 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dashboard.models import Alert
-from incidents import checklist, learning
+from incidents import checklist, learning, moments
 from incidents import incident as decide
-from incidents.measures import Known, Measure
+from incidents.health import titles
+from incidents.measures import SHORT, Known, measures
 from incidents.models import FollowUp, Incident
-from incidents.statistics import ENOUGH, summary
+from incidents.statistics import ENOUGH, ENOUGH_FOR_TAIL, Summary, of_spread
+from novaops.environment import Environment
 from novaops.runbook.models import Run
 
 SignIn = Callable[[User], Client]
 NOW = timezone.now()
-measured = st.lists(
-    st.one_of(
-        st.floats(0, 1e6).map(lambda s: Measure(name="x", meaning="", known=Known.RECORDED, seconds=s)),
-        st.sampled_from([Known.PENDING, Known.NOT_APPLICABLE, Known.INVALID]).map(
-            lambda known: Measure(name="x", meaning="", known=known)
-        ),
-    ),
-    max_size=30,
-)
 
 
-@given(measured)
-def test_an_unknown_measure_is_counted_and_never_a_zero(found: list[Measure]) -> None:
-    made = summary("x", found)
-    known = [one.seconds for one in found if one.seconds is not None]
-    assert made.n == len(known)
-    assert made.n + sum(made.unknown.values()) == len(found)
-    if len(known) < ENOUGH:
-        assert (made.median_s, made.mean_s, made.p90_s) == (None, None, None)
-        assert "mean" not in made.care
-    else:
-        assert made.median_s == median(known)
-        assert made.mean_s == fmean(known)
-    if made.p90_s is not None:
-        assert sum(one <= made.p90_s for one in known) >= 0.9 * len(known)
+def pulled(client: Client, address: str, **asked: str) -> str:
+    """A file as the browser puts it together from the pieces that are streamed."""
+    response = client.get(address, asked)
+    assert response.streaming
+    return b"".join(response).decode()  # type: ignore[call-overload]
+
+
+def recomputed(found: list[Incident], name: str) -> Summary:
+    """A measure of these incidents, computed one by one."""
+    each = [one for incident in found for one in measures(incident.moments) if one.name == name]
+    known = sorted(one.seconds for one in each if one.seconds is not None)
+    unknown = Counter(one.known for one in each if one.seconds is None)
+    enough = len(known) >= ENOUGH
+    return Summary(
+        name=name,
+        n=len(known),
+        median_s=pytest.approx(median(known)) if enough else None,  # type: ignore[arg-type]
+        mean_s=pytest.approx(fmean(known)) if enough else None,  # type: ignore[arg-type]
+        p90_s=next(one for one in known if sum(other <= one for other in known) >= 0.9 * len(known))
+        if len(known) >= ENOUGH_FOR_TAIL
+        else None,
+        few=() if enough else tuple(known),
+        unknown=dict(unknown),
+    )
+
+
+def some_incident(chance: Random, number: int, place: str) -> Incident:
+    """An incident whose moments are known or not, in their order or not."""
+    began = datetime(2026, chance.choice([1, 2, 2, 2]), 28, 23, 59, 59, tzinfo=UTC)
+    later = [began + timedelta(seconds=chance.randint(-60, 7200) + chance.random()) for _ in range(4)]
+    names = ("detected_at", "acknowledged_at", "mitigated_at", "resolved_at")
+    said = {name: at if chance.random() < 0.7 else None for name, at in zip(names, later, strict=True)}
+    return Incident(
+        number=number,
+        environment=place,
+        title="Some",
+        severity=chance.choice(["SEV1", "SEV2", "SEV2", "SEV2", "SEV2"]),
+        services=chance.sample(["api", "database", "cache"], chance.randint(0, 2)),
+        declared_at=began if chance.random() < 0.2 else began + timedelta(minutes=5),
+        started_at=began,
+        state=chance.choice(["open", "resolved", "closed", "closed", "merged"]),
+        is_drill=chance.random() < 0.1,
+        **said,
+    )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("many", [1, 2, 4, 60])
+def test_the_times_of_many_are_those_of_each_and_an_unknown_one_is_no_zero(place: Environment, many: int) -> None:
+    chance = Random(many)
+    made = Incident.objects.bulk_create(some_incident(chance, n, place.name) for n in range(1, many + 1))
+    real = [one for one in made if not one.is_drill and one.state != "merged"]
+    names: dict[str, Callable[[Incident], Iterable[str]]] = {
+        "all": lambda _: ["All"],
+        "severity": lambda one: [one.severity],
+        "service": lambda one: titles(one.services),
+        "month": lambda one: [f"{one.started_at:%Y-%m}"],
+    }
+    found = learning.times(place.name, None)
+    for kind, of in names.items():
+        groups = {name: [one for one in real if name in of(one)] for one in real for name in of(one)}
+        assert [(group.name, group.incidents) for group in found[kind]] == sorted(
+            (name, len(ones)) for name, ones in groups.items()
+        )
+        for group in found[kind]:
+            assert list(group.times) == [recomputed(groups[group.name], name) for name in SHORT], (kind, group.name)
 
 
 def test_two_values_are_shown_themselves() -> None:
-    found = [Measure(name="x", meaning="", known=Known.RECORDED, seconds=seconds) for seconds in (540, 300)]
-    made = summary("x", [*found, Measure(name="x", meaning="", known=Known.PENDING)])
-    assert (made.text, made.care) == ("5 min, 9 min", "n = 2, 1 pending")
-    assert summary("x", []).text == "none known"
+    made = of_spread("x", (2, 420.0, 420.0, 540.0, 300.0, 540.0), {Known.PENDING: 1, Known.INVALID: 0})
+    assert (made.text, made.care, made.median_s) == ("5 min, 9 min", "n = 2, 1 pending", None)
+    assert of_spread("x", (1, 60.0, 60.0, 60.0, 60.0, 60.0)).text == "1 min"
+    assert of_spread("x", (0, None, None, None, None, None)).text == "none known"
+
+
+@pytest.mark.django_db
+def test_where_nobody_said_when_it_began_no_time_to_detect_is_made_up(
+    declare: Callable[..., Incident], commander: User
+) -> None:
+    incident = declare(commander, alert=None)
+    (detect, *_) = measures(incident.moments)
+    assert (detect.known, detect.seconds) == (Known.INVALID, None)
+    (everything,) = learning.times(incident.environment, None)["all"]
+    assert (everything.times[0].n, everything.times[0].unknown) == (0, {Known.INVALID: 1})
+    before = incident.started_at - timedelta(minutes=4)
+    incident = moments.set_moment(incident.number, "started", before, "the access log", by=commander)
+    assert measures(incident.moments)[0].seconds == 240
 
 
 @pytest.fixture
@@ -71,15 +131,16 @@ def test_times_are_grouped_and_a_rehearsal_is_left_out(
     other = declare(commander, alert=make_alert(service="cache"), services=("cache", "database"), severity="SEV1")
     drill = declare(commander, alert=make_alert(service="events"), services=("events",))
     Incident.objects.filter(pk=drill.pk).update(is_drill=True)
-    told = learning.incidents(resolved.environment, None)
-    assert [one.incident.number for one in told] == [other.number, resolved.number]
-    assert [(group.name, group.incidents) for group in learning.by_severity(told)] == [("SEV1", 1), ("SEV2", 1)]
-    assert [group.name for group in learning.by_service(told)] == ["API server", "Database", "Redis"]
-    assert [group.name for group in learning.by_month(told)] == [f"{resolved.started_at:%Y-%m}"]
-    resolve = next(one for one in learning.everything(told).times if one.name == "Time to resolve")
+    found = learning.times(resolved.environment, None)
+    assert [(group.name, group.incidents) for group in found["severity"]] == [("SEV1", 1), ("SEV2", 1)]
+    assert [group.name for group in found["service"]] == ["API server", "Database", "Redis"]
+    assert [group.name for group in found["month"]] == [f"{resolved.started_at:%Y-%m}"]
+    resolve = next(one for one in found["all"][0].times if one.name == "Time to resolve")
     assert (resolve.n, resolve.unknown) == (1, {Known.PENDING: 1})
-    assert learning.incidents(resolved.environment, NOW + timedelta(days=1)) == []
-    assert learning.by_factor(told) == [("Not said yet", 2)]
+    assert not any(learning.times(resolved.environment, NOW + timedelta(days=1)).values())
+    assert learning.by_factor(resolved.environment, None) == [("Not said yet", 2)]
+    told = {row["incident"] for row in learning.rows(resolved.environment, None)}
+    assert told == {other.number, resolved.number}
 
 
 @pytest.mark.django_db
@@ -94,7 +155,7 @@ def test_actions_and_alerts_are_counted(
     )
     (acted,) = learning.actions(resolved.environment, None)
     assert (acted.runs, acted.succeeded, acted.failed, acted.success) == (4, 3, 1, "75 % of 4")
-    assert acted.took.seconds == (60, 180)
+    assert (acted.took.n, acted.took.few) == (2, (60, 180))
     noisy = {one.title: one for one in learning.noise(resolved.environment, None)}
     assert (noisy["High CPU"].alone, noisy["High CPU"].fired) == (0, 1)
     assert (noisy["Redis Evictions"].alone, noisy["Redis Evictions"].brief, noisy["Redis Evictions"].flaps) == (1, 1, 2)
@@ -106,10 +167,11 @@ def test_the_exports_keep_unknown_empty_and_compute_nothing(
 ) -> None:
     Incident.objects.update(title="=1+1", mitigated_at=None)
     client = client_of(viewer)
-    lines = b"".join(client.get("/learning/export.csv")).decode()  # type: ignore[call-overload]
+    lines = pulled(client, "/learning/export.csv")
     found = [row for row in csv.DictReader(io.StringIO(lines)) if row["measure"] == "Time to mitigate"]
     assert [(row["title"], row["known"], row["seconds"]) for row in found] == [("'=1+1", "Not applicable", "")]
-    told = client.get("/learning/export.json").json()
+    told = json.loads(pulled(client, "/learning/export.json"))
+    assert [row["known"] for row in told["measures"] if row["measure"] == "Time to mitigate"] == ["Not applicable"]
     mitigate = next(one for one in told["times"]["all"][0]["times"] if one["measure"] == "Time to mitigate")
     assert (mitigate["recorded"], mitigate["not_applicable"], mitigate["median_s"]) == (0, 1, None)
 
@@ -153,10 +215,10 @@ def test_follow_ups_are_found_changed_and_exported(
     assert titles(due="overdue") == titles(owner="commander") == [late.title]
     assert titles(due="none") == titles(owner="nobody") == titles(q="some") == ["Some day"]
     assert titles(state="done") == []
-    lines = b"".join(client.get("/follow-ups/export.csv", {"due": "overdue"})).decode()  # type: ignore[call-overload]
+    lines = pulled(client, "/follow-ups/export.csv", due="overdue")
     (row,) = csv.DictReader(io.StringIO(lines))
     assert (row["title"], row["overdue"]) == (f"'{late.title}", "True")
-    assert [one["title"] for one in client.get("/follow-ups/export.json").json()["follow_ups"]] == titles()
+    assert [one["title"] for one in json.loads(pulled(client, "/follow-ups/export.json"))["follow_ups"]] == titles()
     typed = {"title": "Some day soon", "kind": "detect", "owner": commander.pk, "due": "2027-01-01"}
     address = f"/follow-ups/{FollowUp.objects.get(title='Some day').pk}/"
     assert client_of(viewer).post(address, typed).status_code == 403
