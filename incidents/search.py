@@ -5,6 +5,7 @@ words into one row an incident; what it has not reached yet is read directly.
 """
 
 import re
+import unicodedata
 from collections import defaultdict
 from typing import Any
 
@@ -14,7 +15,9 @@ from django.db.models.expressions import RawSQL
 
 from incidents.models import Incident, TimelineEntry, Words
 
-WORD = re.compile(r"[^\W_]+")
+# Scripts that put no spaces between words: there, each letter is a word, so that a part of a sentence is found.
+UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+WORD = re.compile(rf"(?=\w)[{UNSPACED}]|[^\W_{UNSPACED}]+")
 # What a word is cut to, what of one entry is read, how many words are asked for, how many a row holds.
 LONGEST_WORD = 40
 LONGEST_TEXT = 20_000
@@ -26,8 +29,14 @@ FOLD_LOCK = 7_340_113
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, lower case, each once, in their order."""
-    return list(dict.fromkeys(word[:LONGEST_WORD] for word in WORD.findall(text[:LONGEST_TEXT].lower())))
+    """The words of a text, lower case, each once, in their order; however its letters are composed or how wide."""
+    plain = unicodedata.normalize("NFKC", text[:LONGEST_TEXT]).lower()
+    return list(dict.fromkeys(word[:LONGEST_WORD] for word in WORD.findall(plain)))
+
+
+def wordless(text: str) -> bool:
+    """Whether something was typed that has no word in it, so that nothing can be searched for."""
+    return bool(text.strip()) and not words_of(text)
 
 
 def matching(found: QuerySet[Incident], text: str) -> QuerySet[Incident]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.test import Client
 
 from incidents import incident as decide
 from incidents import search, tasks
@@ -12,6 +13,7 @@ from incidents.models import Incident, TimelineEntry, Words
 
 pytestmark = pytest.mark.django_db
 Declare = Callable[..., Incident]
+SignIn = Callable[[User], Client]
 
 
 def found(text: str) -> list[str]:
@@ -42,6 +44,42 @@ def test_other_words_find_nothing_and_break_nothing(told: Incident, text: str, f
     if folded:
         tasks.fold_words()
     assert found(text) == ([told.name] if not search.words_of(text) else [])
+
+
+@pytest.mark.parametrize("folded", [False, True])
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("支払いサービスが停止した", "サービス 停止"),
+        ("การชำระเงินล้มเหลว", "ชำระเงิน"),
+        ("भुगतान विफल रहा", "भुगतान"),
+        ("Платежи не проходят", "платеж"),
+        ("Café closed", "cafe\u0301 \uff43losed"),
+        ("the and of it", "the of"),
+    ],
+    ids=["japanese", "thai", "hindi", "russian", "composed", "stop words"],
+)
+def test_other_scripts_and_common_words_are_found(
+    told: Incident, commander: User, written: str, asked: str, folded: bool
+) -> None:
+    decide.note(told.number, written, by=commander)
+    if folded:
+        tasks.fold_words()
+    assert found(asked) == [told.name]
+    assert found(f"{asked} unicorn") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["'; DROP TABLE x; --", "%_%", "a & !b | (c <-> d):*", "\\'\"\ud7ff\u200b", "x" * 4000, "9" * 4000]
+)
+@pytest.mark.parametrize("address", ["/incidents/", "/postmortems/", "/follow-ups/"])
+def test_a_hostile_text_is_answered(client_of: SignIn, viewer: User, told: Incident, address: str, text: str) -> None:
+    client = client_of(viewer)
+    answer = client.get(address, {"q": text, "before": "9" * 5000, "state": text, "service": text, "kind": text})
+    assert answer.status_code == 200
+    assert ("has no letter or digit" in answer.content.decode()) == (
+        address != "/follow-ups/" and search.wordless(text)
+    )
 
 
 def test_what_is_written_later_is_folded_into_the_same_row(told: Incident, commander: User) -> None:
