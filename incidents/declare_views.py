@@ -11,7 +11,7 @@ from incidents import declaring, merging
 from incidents.forms import DeclareForm
 from incidents.guard import Refused
 from incidents.models import Incident
-from incidents.pages import environment_named
+from incidents.pages import environment_named, whole
 from incidents.severity import REACH_OF_ALERT
 from novaops.access.decorators import requires, user_of
 from novaops.access.policy import Verb
@@ -28,10 +28,10 @@ def new(request: HttpRequest) -> HttpResponse:
     form = DeclareForm(request.POST)
     if not form.is_valid():
         return _new_page(request, form)
-    into = request.POST.get("add_to", "")
+    into = whole(request.POST.get("add_to", ""))
     try:
-        if into.isdecimal():
-            return redirect(merging.add_to(int(into), _declaration(form), by=user_of(request)))
+        if into:
+            return redirect(merging.add_to(into, _declaration(form), by=user_of(request)))
         declared = declaring.declare(_declaration(form), by=user_of(request), anyway=form.cleaned_data["anyway"])
     except declaring.Covered as refusal:
         return _new_page(request, form, covered=refusal)
@@ -54,7 +54,7 @@ def _new_page(request: HttpRequest, form: DeclareForm, covered: declaring.Covere
 
 def _proposal(place: Environment, asked: str) -> dict[str, Any]:
     firing = Alert.objects.filter(environment=place.name, cleared_at=None)
-    alert = firing.filter(pk=asked).first() if asked.isdecimal() else None if asked else firing.first()
+    alert = firing.filter(pk=whole(asked) or 0).first() if asked else firing.first()
     if alert is None:
         return {"environment": place.name, "loss": "no"}
     said = declaring.of_alert(alert, place)

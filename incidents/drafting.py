@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.text import Truncator
 
 from dashboard.rehearsals import MARK
 from incidents import health
@@ -28,6 +28,9 @@ PAGE_WORDS: dict[PageStatus, str] = {
     "resolved": "The problem with {what} is resolved.",
 }
 LONGEST_DONE = 5
+# What of the key moments a summary tells: it is read out, or pasted into a chat.
+MOST_KEY = 20
+LONGEST_KEY = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,14 +79,16 @@ def components(incident: Incident, status: PageStatus) -> dict[ServiceKind, Comp
     return {kind: state for kind in SERVICE_KINDS if kind in incident.services}
 
 
-def key_moments(incident: Incident) -> QuerySet[TimelineEntry]:
-    """The entries that people or NovaOps starred, oldest first."""
-    return incident.timeline.filter(starred=True).order_by("at", "id")
+def key_moments(incident: Incident) -> list[TimelineEntry]:
+    """The entries that people or NovaOps starred, oldest first; of very many, the newest."""
+    starred = incident.timeline.filter(starred=True).order_by("-at", "-id").defer("data")
+    return list(starred[: MOST_KEY + 1])[::-1]
 
 
 def summary(incident: Incident, environment: Environment, entries: list[TimelineEntry], url: str = "") -> str:
     """Where the incident stands, for somebody who was not there: a few lines to read out or to paste."""
-    key = [f"- {entry.at:%H:%M} {entry.text}" for entry in entries]
+    key = [f"- {entry.at:%H:%M} {Truncator(entry.text).chars(LONGEST_KEY)}" for entry in entries[-MOST_KEY:]]
+    earlier = ["- earlier ones are in the room"] if len(entries) > MOST_KEY else []
     now = timezone.now()
     lines = [
         _headline(incident, environment),
@@ -92,7 +97,7 @@ def summary(incident: Incident, environment: Environment, entries: list[Timeline
         f"Impact: {incident.impact or 'not stated yet'}",
         f"Commander: {incident.commander or 'nobody yet'}{_others(incident)}",
         f"Next update: {_next(incident)}",
-        *(["Key moments (UTC):", *key] if key else []),
+        *(["Key moments (UTC):", *earlier, *key] if key else []),
         url,
     ]
     return "\n".join(filter(None, lines))

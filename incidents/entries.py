@@ -7,11 +7,14 @@ from django.db.models import Q, QuerySet
 from incidents.models import Incident, TimelineEntry
 
 ENTRIES_A_PAGE = 40
+# Of very many pinned entries, the newest stay on top; the others are under their own filter.
+MOST_PINNED = 10
 Kind = TimelineEntry.Kind
 # What the address may ask for, with its word.
 SHOWS: dict[str, tuple[str, Q]] = {
     "": ("Everything", Q()),
     "key": ("Key moments", Q(starred=True)),
+    "pinned": ("Pinned", Q(pinned=True)),
     "people": ("People", Q(author__isnull=False)),
     "notes": ("Notes", Q(kind=Kind.NOTE)),
     "messages": ("Messages", Q(kind=Kind.MESSAGE)),
@@ -41,13 +44,14 @@ def earlier(rows: QuerySet[TimelineEntry], entry: int | None) -> QuerySet[Timeli
 def page(incident: Incident, show: str = "", before: int | None = None, limit: int = ENTRIES_A_PAGE) -> Shown:
     """The entries told before that one, or the newest; an unknown filter is none."""
     show = show if show in SHOWS else ""
-    rows = incident.timeline.filter(SHOWS[show][1]).select_related("author")
+    told = incident.timeline.select_related("author").defer("data")
+    rows = told.filter(SHOWS[show][1])
     found = list(earlier(rows, before).order_by("-at", "-id")[: limit + 1])
     more = len(found) > limit
     found = found[:limit]
     return Shown(
         entries=found,
-        pinned=list(incident.timeline.filter(pinned=True).select_related("author").order_by("at", "id")),
+        pinned=list(told.filter(pinned=True).order_by("-at", "-id")[:MOST_PINNED])[::-1] if show != "pinned" else [],
         older=found[-1].pk if more else None,
         show=show,
         before=before,

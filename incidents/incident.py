@@ -18,6 +18,8 @@ from novaops.audit import chain
 from novaops.environment import SERVICE_KINDS
 
 MARKS = ("starred", "pinned")
+# A longer note is a pasted log, which every open room would show.
+LONGEST_NOTE = 20_000
 CHANNELS = {"slack": "Slack", "status-page": "Status page", "other": "Other", "update": "Update"}
 
 
@@ -31,7 +33,7 @@ def set_commander(number: int, user: User, *, by: User, note: str = "") -> Incid
     before = incident.commander
     if before == user:
         return incident
-    summary = drafting.summary(incident, place, list(drafting.key_moments(incident)))
+    summary = drafting.summary(incident, place, drafting.key_moments(incident))
     incident.commander = user
     incident.acknowledged_at = incident.acknowledged_at or timezone.now()
     incident.save(update_fields=["commander", "acknowledged_at"])
@@ -89,6 +91,8 @@ def note(
     incident, _ = locked(number, by=by, verb=Verb.JOIN)
     if not text.strip():
         raise Refused("The note is empty.")
+    if len(text) > LONGEST_NOTE:
+        raise Refused(f"A note has at most {LONGEST_NOTE:,} characters: write what matters, and link to the rest.")
     data = {"report": True} if report else {}
     append(incident, Kind.NOTE, text.strip(), by=by, at=_past(at), data=data, dedup_key=key, starred=report)
     if report and not incident.detected_at:

@@ -1,9 +1,11 @@
 """From a draft to a published post-mortem: what it lacks, a review by a second person, publishing."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import DateTimeField, Func, Max, Min, Value
 from django.utils import timezone
 
 from incidents import owed, search
@@ -11,13 +13,15 @@ from incidents.evidence import Missing
 from incidents.guard import Refused, locked
 from incidents.models import FollowUp, Incident, Postmortem, Review
 from incidents.postmortem.factors import Factor
-from incidents.postmortem.lint import Finding, Known, lint
+from incidents.postmortem.lint import LONGEST_GAP, Finding, Known, lint
 from incidents.postmortem.story import FollowUpFact
 from incidents.timeline import Kind, append
 from novaops.access.policy import Verb
 from novaops.audit import chain
 
 SHORTEST_REASON = 10
+# Shorter than the shortest gap that the linter asks about.
+BIN, EPOCH = LONGEST_GAP / 3, datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def findings(postmortem: Postmortem, text: str | None = None) -> list[Finding]:
@@ -25,11 +29,19 @@ def findings(postmortem: Postmortem, text: str | None = None) -> list[Finding]:
     incident = postmortem.incident
     known = Known(
         follow_ups=tuple(fact(each) for each in incident.follow_ups.select_related("owner")),
-        told=tuple(incident.timeline.values_list("at", flat=True)),
+        told=told(incident),
         started_at=incident.started_at,
         resolved_at=incident.resolved_at,
     )
     return lint(postmortem.text if text is None else text, known)
+
+
+def told(incident: Incident) -> list[datetime]:
+    """When something was told: the first and the last time of each bin, within which no gap is asked about."""
+    binned = Func(Value(BIN), "at", Value(EPOCH), function="date_bin", output_field=DateTimeField())
+    bins = incident.timeline.order_by().values(bin=binned)
+    edges = bins.annotate(first=Min("at"), last=Max("at")).values_list("first", "last")
+    return [at for both in edges for at in both]
 
 
 def fact(each: FollowUp) -> FollowUpFact:

@@ -9,7 +9,7 @@ from incidents import incident as decide
 from incidents.forms import RoleForm
 from incidents.guard import Refused, where
 from incidents.models import Incident
-from incidents.pages import incident_of
+from incidents.pages import alone, incident_of
 from novaops.access.decorators import requires, user_of
 from novaops.access.policy import Verb, can
 
@@ -44,7 +44,7 @@ def _page(request: HttpRequest, incident: Incident, form: RoleForm) -> HttpRespo
         "incident": incident,
         "form": form,
         "held": incident.roles.filter(until=None).select_related("user"),
-        "summary": drafting.summary(incident, place, list(drafting.key_moments(incident))),
+        "summary": drafting.summary(incident, place, drafting.key_moments(incident)),
         "can_join": can(user_of(request), Verb.JOIN, place),
     }
     return render(request, "incidents/roles.html", context, status=409 if form.errors else 200)
@@ -54,6 +54,6 @@ def _page(request: HttpRequest, incident: Incident, form: RoleForm) -> HttpRespo
 @requires(Verb.VIEW)
 def here(request: HttpRequest, number: int) -> HttpResponse:
     """Who looks at the incident now; asking says that one does."""
-    incident = incident_of(number)
+    incident = incident_of(number, alone)
     found = presence.here(incident, user_of(request))
     return render(request, "incidents/_here.html", {"incident": incident, "here": found})

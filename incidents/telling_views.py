@@ -43,6 +43,6 @@ def summary(request: HttpRequest, number: int) -> HttpResponse:
     """Where the incident stands, to read out or to copy."""
     incident = incident_of(number)
     url = request.build_absolute_uri(incident.get_absolute_url())
-    entries = list(drafting.key_moments(incident))
+    entries = drafting.key_moments(incident)
     context = {"incident": incident, "text": drafting.summary(incident, where(incident), entries, url)}
     return render(request, "incidents/summary.html", context)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -105,10 +106,10 @@ def _title(kind: str) -> str:
 
 
 def _participants(incident: Incident) -> tuple[str, ...]:
-    wrote = incident.timeline.filter(author__isnull=False).order_by("author__username")
-    held = incident.roles.order_by("user__username")
-    names = {*wrote.values_list("author__username", flat=True), *held.values_list("user__username", flat=True)}
-    return tuple(sorted(names))
+    wrote = incident.timeline.filter(author__isnull=False).order_by().values("author")
+    held = incident.roles.order_by().values("user")
+    people = User.objects.filter(Q(pk__in=wrote) | Q(pk__in=held))
+    return tuple(people.order_by("username").values_list("username", flat=True))
 
 
 def _alerts(linked: list[int]) -> QuerySet[Alert]:
