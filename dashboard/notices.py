@@ -28,6 +28,7 @@ def notices(request: HttpRequest) -> HttpResponse:
     """204 while nothing moved on."""
     environment = asked(request)
     current = overviews.revision(environment)
+    live.remember(request, overviews.topics(environment), environment.collect_every_s)
     unchanged = live.unchanged(request, current)
     if unchanged:
         return unchanged
@@ -37,7 +38,7 @@ def notices(request: HttpRequest) -> HttpResponse:
 
 def _state(environment: Environment) -> str:
     """The same for everybody: the verdict, and how many services are in its state."""
-    built = overviews.build(environment)
+    built = overviews.shared(environment)
     count = sum(tile.state == built.verdict.state for tile in built.tiles)
     return json.dumps({"state": built.verdict.state, "sentence": built.verdict.sentence, "count": count})
 

@@ -28,7 +28,7 @@ def tiles(request: HttpRequest) -> HttpResponse:
     """The overview's content for an open page: 204 while nothing moved on, rendered once for all of the same rights."""
     environment = asked(request)
     current = overviews.revision(environment)
-    live.remember(request, overviews.topic(environment), environment.collect_every_s)
+    live.remember(request, overviews.topics(environment), environment.collect_every_s)
     unchanged = live.unchanged(request, current)
     if unchanged:
         return unchanged

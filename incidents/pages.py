@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -26,6 +27,7 @@ from novaops.runbook import undo
 
 View = Callable[..., HttpResponse]
 LONGEST_KEY = 80
+LONGEST_NUMBER = 18
 
 
 class Merged(Exception):
@@ -36,12 +38,17 @@ class Merged(Exception):
         self.number = number
 
 
-def incident_of(number: int) -> Incident:
+def incident_of(number: int, rows: Callable[[int], QuerySet[Incident]] = find) -> Incident:
     """The incident of the address, or 404. Raises Merged where it is a part of another one."""
-    found = get_object_or_404(find(number))
+    found = get_object_or_404(rows(number))
     if found.merged_into:
         raise Merged(found.merged_into.number)
     return found
+
+
+def alone(number: int) -> QuerySet[Incident]:
+    """The incident of that number, without what its pages show of it."""
+    return Incident.objects.filter(number=number).select_related("merged_into")
 
 
 def follows_merge(view: View) -> View:
@@ -72,6 +79,11 @@ def environment_named(name: str | None) -> environments.Environment:
     return found
 
 
+def whole(typed: str) -> int | None:
+    """The number that was typed; None where it is none, or larger than that of any row."""
+    return int(typed) if typed.isdecimal() and len(typed) <= LONGEST_NUMBER else None
+
+
 def form_key(request: HttpRequest) -> str:
     """The key of the form that was sent, so that sending it twice writes once."""
     return f"form:{request.POST['key']}"[:LONGEST_KEY] if request.POST.get("key") else ""
@@ -100,8 +112,7 @@ def refused(request: HttpRequest, number: int, refusal: Refused, key: str = "") 
 
 def room_context(request: HttpRequest, incident: Incident) -> dict[str, Any]:
     """The context of the room's templates."""
-    before = request.GET.get("before", "")
-    show, edge = request.GET.get("show", ""), int(before) if before.isdecimal() else None
+    show, edge = request.GET.get("show", ""), whole(request.GET.get("before", ""))
     room = build(incident, where(incident), user_of(request), show, edge)
     # The bar of the page shows the same snapshot, without reading it again.
     setattr(request, ON_REQUEST, room.shown)
@@ -118,6 +129,7 @@ def step_context(context: dict[str, Any], key: str) -> dict[str, Any]:
     changed = undo.of_incident(*incident.numbers) if key == StepKey.RESOLVE else ()
     more = of_step(incident, key) | of_telling(context, key)
     return {"step": step, "words": step.row.words, "changed": changed, **more} | {
+        "items": step.row.items.select_related("done_by"),
         "frozen": frozen.latest(incident) if key == StepKey.ASSESS else None,
         "excerpts": frozen.excerpts(incident) if key == StepKey.ASSESS else (),
         "owner_form": OwnerForm(initial={"owner": step.row.owner}),

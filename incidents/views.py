@@ -6,13 +6,13 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from incidents import browse, checklist, commands, merging, telling, telling_merged
+from incidents import browse, checklist, commands, merging, search, telling, telling_merged
 from incidents import incident as decide
 from incidents.forms import FollowUpForm, service_choices
 from incidents.guard import Refused, where
 from incidents.models import Incident, Role
-from incidents.pages import environment_named, form_key, incident_of, room_context, shows_refusal
-from incidents.room import revision
+from incidents.pages import environment_named, form_key, incident_of, room_context, shows_refusal, whole
+from incidents.room import revision, topics
 from incidents.severity import SEVERITIES
 from novaops import live
 from novaops.access.decorators import requires, user_of
@@ -25,11 +25,11 @@ def index(request: HttpRequest) -> HttpResponse:
     """Incidents, newest first; the filters are in the URL."""
     asked = {name: request.GET.get(name, "") for name in browse.FILTERS}
     place = environment_named(request.GET.get("environment"))
-    before = request.GET.get("before", "")
-    page = browse.page(browse.find(place, asked), int(before) if before.isdecimal() else None)
+    before = whole(request.GET.get("before", ""))
     context = {
-        "page": page,
+        "page": browse.page(browse.find(place, asked), before),
         "before": before,
+        "wordless": search.wordless(asked["q"]),
         "asked": asked,
         "filtered": any(asked.values()),
         "states": Incident.State.choices,
@@ -46,8 +46,11 @@ def room(request: HttpRequest, number: int) -> HttpResponse:
     """The room that a commander keeps open; its polled part is the same template."""
     incident = incident_of(number)
     polled = bool(request.htmx)  # type: ignore[attr-defined]
-    if polled and (same := live.unchanged(request, revision(incident, where(incident)))):
-        return same
+    if polled:
+        place = where(incident)
+        live.remember(request, topics(incident, place), place.collect_every_s)
+        if same := live.unchanged(request, revision(incident, place)):
+            return same
     context = room_context(request, incident)
     return render(request, "incidents/_live.html" if polled else "incidents/room.html", context)
 
@@ -152,8 +155,7 @@ def follow_up_state(request: HttpRequest, number: int, follow_up: int) -> HttpRe
 def merge(request: HttpRequest, number: int) -> HttpResponse:
     """Choose which open incident this one is the same as, and merge it into that one."""
     if request.method == "POST":
-        into = request.POST.get("into", "")
-        target = int(into) if into.isdecimal() else 0
+        target = whole(request.POST.get("into", "")) or 0
         return redirect(merging.merge(number, target, request.POST.get("reason", ""), by=user_of(request)))
     incident = incident_of(number)
     tells = telling_merged.preview(incident, where(incident))

@@ -16,6 +16,8 @@ from django.http import HttpRequest, HttpResponse
 from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
+# What a page polls: its topics, and how often its revision moves with time alone.
+Polled = tuple[tuple[str, ...], float]
 
 FRAGMENT_TTL_S = 60
 # How long a Redis that did not answer is not asked again: each question would wait for its timeout.
@@ -30,8 +32,8 @@ class Cache(RedisCache):
     """Django's Redis cache that forgets instead of failing: without Redis, pages are rendered each time."""
 
     silent_until = 0.0
-    # Who was let in to poll what, kept in the process for a few seconds: {poll: (until, (topic, every_s))}.
-    let_in: ClassVar[dict[str, tuple[float, tuple[str, float] | None]]] = {}
+    # Who was let in to poll what, kept in the process for a few seconds: {poll: (until, what)}.
+    let_in: ClassVar[dict[str, tuple[float, Polled | None]]] = {}
 
     def clear(self) -> None:
         Cache.let_in.clear()
@@ -39,6 +41,9 @@ class Cache(RedisCache):
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
         return self._or(default, super().get, key, default, version)
+
+    def get_many(self, keys: Any, version: int | None = None) -> dict[Any, Any]:
+        return dict(self._or({}, super().get_many, keys, version))
 
     def set(self, key: Any, value: Any, timeout: Any = 300, version: int | None = None) -> None:
         self._or(None, super().set, key, value, timeout, version)
@@ -99,14 +104,20 @@ def revision(topic: str) -> str:
     return str(cache.get(f"revision:{topic}", "") or "")
 
 
-def remember(request: HttpRequest, topic: str, every_s: float) -> None:
-    """Let `quick` answer this page's next polls, of this session, while the topic has not moved on."""
-    cache.set(_poll(request), (topic, every_s), timeout=REMEMBERED_S)
+def remember(request: HttpRequest, topics: tuple[str, ...], every_s: float) -> None:
+    """Let `quick` answer this page's next polls, of this session, while none of the topics has moved on."""
+    cache.set(_poll(request), (topics, every_s), timeout=REMEMBERED_S)
 
 
-def timed(current: str, every_s: float, now_s: float) -> str:
-    """A revision that also moves with time, so that an open page notices that nothing comes any more."""
-    return f"{current}-{now_s // every_s:.0f}" if current else ""
+def current(topics: tuple[str, ...], every_s: float, now_s: float | None = None) -> str:
+    """The revision of them all together, empty where one is not known.
+
+    It also moves with time, so that an open page notices that nothing comes any more.
+    """
+    names = [f"revision:{topic}" for topic in topics]
+    found, now_s = cache.get_many(names), time.time() if now_s is None else now_s
+    known = [str(found.get(name) or "") for name in names]
+    return f"{'.'.join(known)}-{now_s // every_s:.0f}" if all(known) else ""
 
 
 def quick(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -132,10 +143,10 @@ def _remembered(request: HttpRequest) -> str:
     if now_s > until_s:
         known = cache.get(poll)
         _keep(poll, now_s + NEARBY_S, known)
-    return timed(revision(known[0]), known[1], time.time()) if known else ""
+    return current(*known) if known else ""
 
 
-def _keep(poll: str, until_s: float, known: tuple[str, float] | None) -> None:
+def _keep(poll: str, until_s: float, known: Polled | None) -> None:
     if len(Cache.let_in) >= MOST_REMEMBERED:
         Cache.let_in.clear()
     if known:
@@ -144,7 +155,7 @@ def _keep(poll: str, until_s: float, known: tuple[str, float] | None) -> None:
 
 def _poll(request: HttpRequest) -> str:
     who = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
-    what = f"{who} {request.path} {request.GET.get('environment', '')}"
+    what = f"{who} {request.path} {request.GET.get('environment', '')} {request.headers.get('HX-Request', '')}"
     return f"poll:{hashlib.sha256(what.encode()).hexdigest()}"
 
 

@@ -29,7 +29,12 @@ NONE = "\N{EN DASH}"
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """The octicon of that name, silent to screen readers: words stand beside it."""
-    return _icon(name, static("vendor/icons.svg"))
+    return _icon(name, _sprite())
+
+
+@cache
+def _sprite() -> str:
+    return static("vendor/icons.svg")
 
 
 @cache
@@ -41,7 +46,7 @@ def _icon(name: str, sprite: str) -> SafeString:
 def state_pill(state: str, word: str = "") -> SafeString:
     """A state as fill, shape and word; `word` replaces the vocabulary's own where a page is more precise."""
     known = State(state)
-    return _pill(known, word or known.word, static("vendor/icons.svg"))
+    return _pill(known, word or known.word, _sprite())
 
 
 @cache

@@ -77,6 +77,26 @@ def test_an_unchanged_poll_of_a_session_that_was_let_in_asks_no_database(client_
         assert sum(len(f"{name}: {value}\r\n") for name, value in answer.items()) < 150
 
 
+def test_rows_that_are_shared_are_judged_anew_and_read_again_when_something_moved_on(calm, environment):
+    now = calm()
+    moved_on(environment)
+    assert overview.shared(environment).verdict.state == "ok"
+    with CaptureQueriesContext(connection) as queries:
+        later = overview.shared(environment, now + timedelta(hours=1))
+    if len(queries) == 0:
+        assert later.verdict.state == "unknown"
+    alert().save()
+    moved_on(environment)
+    assert overview.shared(environment).verdict.state == "crit"
+
+
+def test_without_redis_rows_are_never_shared(calm, environment):
+    calm()
+    assert overview.shared(environment).verdict.state == "ok"
+    alert().save()
+    assert overview.shared(environment).verdict.state == "crit"
+
+
 def test_a_session_that_no_view_let_in_gets_no_quick_answer(client, client_of, viewer, calm, environment):
     calm()
     moved_on(environment)

@@ -270,6 +270,23 @@ def test_a_poll_is_answered_with_204_until_something_happens(
     assert "<html" not in text(again)
 
 
+def test_an_unchanged_poll_of_the_room_asks_no_database_and_what_is_told_is_rendered_once(
+    declare: Declare, client_of: SignIn, commander: User, django_capture_on_commit_callbacks: Callable[..., object]
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        incident = declare(commander)
+    client, poll, room = client_of(commander), {"HX-Request": "true"}, incident.get_absolute_url()
+    first = client.get(room, headers=poll)
+    with CaptureQueriesContext(connection) as asked:
+        same = client.get(room, {"rev": first.context["room"].rev}, headers=poll)
+    if same.status_code == 204:
+        assert len(asked) == 0
+    assert client.get(room, {"rev": first.context["room"].rev}).status_code == 200
+    with CaptureQueriesContext(connection) as asked:
+        assert "Declared as SEV2" in text(client.get(room))
+    assert not [one for one in asked if 'FROM "incidents_timelineentry"' in one["sql"] and "40" in one["sql"]]
+
+
 def test_the_polled_part_takes_no_text(declare: Declare, client_of: SignIn, commander: User) -> None:
     part = text(client_of(commander).get(declare(commander).get_absolute_url(), headers={"HX-Request": "true"}))
     assert "<textarea" not in part
