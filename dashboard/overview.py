@@ -127,7 +127,8 @@ class Rows:
     """What the overview is built from, read at the revision `rev`; how old its values are is judged each time."""
 
     rev: str
-    readings: dict[str, Reading]
+    # With what `_readings` adds to each.
+    readings: dict[str, Any]
     alerts: list[Alert]
     runs: list[Run]
     incident: IncidentStrip | None

@@ -108,7 +108,7 @@ def _times(columns: list[Any]) -> Iterator[Summary]:
 def _rows(query: str, environment: str, since: datetime | None) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(query, {"environment": environment, "since": since})
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def by_factor(environment: str, since: datetime | None) -> list[tuple[str, int]]:
