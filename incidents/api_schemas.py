@@ -1,6 +1,6 @@
 """What the API of incidents takes and gives, typed: a body is taken strictly."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 from ninja import Schema
@@ -14,16 +14,18 @@ Long = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00]*$")]
 Note = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
 Query = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 # JSON has no times: they come as text, with their zone.
-When = Annotated[AwareDatetime, Field(strict=False)]
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+When = Annotated[AwareDatetime, Field(strict=False, ge=LONG_AGO)]
 Day = Annotated[date, Field(strict=False)]
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
+# A reason as the checklist asks for it.
+Why = Annotated[str, StringConstraints(min_length=10, max_length=1000, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
 SeverityName = Literal["SEV1", "SEV2", "SEV3", "SEV4"]
 Reach = Literal["all", "many", "redundancy", "some", "none", "unsure"]
 Loss = Literal["no", "yes", "unsure"]
 StateName = Literal["open", "resolved", "closed", "merged"]
+MomentName = Literal["started", "detected", "acknowledged", "mitigated", "resolved"]
 EntryKind = Literal["alert", "run", "state", "note", "role", "severity", "message", "step", "deployment"]
-FollowUpKind = Literal["prevent", "detect", "mitigate", "process"]
-FollowUpState = Literal["open", "done", "dropped"]
 Services = Annotated[list[ServiceKind], Field(min_length=1, max_length=4)]
 
 
@@ -55,27 +57,54 @@ class UpdateIn(Asked):
     impact: Long | None = None
 
 
+class AddIn(Asked):
+    """What would have been declared, for an incident that is open already: an alert, or what was seen."""
+
+    title: Title
+    services: Services
+    report: Long = ""
+    alert: RowId | None = None
+
+
+class SeverityIn(Asked):
+    """The severity, or the impact that it is computed from, and the version that the sender saw."""
+
+    version: Number
+    severity: SeverityName | None = None
+    reach: Reach | None = None
+    loss: Loss = "no"
+    reason: Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00]*$")] = ""
+
+
+class MomentIn(Asked):
+    """When a key moment truly was, where that is known from, and the version that the sender saw."""
+
+    version: Number
+    name: MomentName
+    at: When
+    reason: Annotated[str, StringConstraints(max_length=300, pattern=SAID)]
+
+
+class MergeIn(Asked):
+    """The open incident that this one is the same as, and why."""
+
+    into: Number
+    reason: Why
+
+
+class MarksIn(Asked):
+    """The marks of a timeline entry: a key moment (`starred`), kept on top (`pinned`)."""
+
+    starred: bool | None = None
+    pinned: bool | None = None
+
+
 class NoteIn(Asked):
     """A note for the timeline; `at` is when it happened, `report` makes it a person's report."""
 
     text: Note
     at: When | None = None
     report: bool = False
-
-
-class FollowUpIn(Asked):
-    """A piece of work; `owner` is a username."""
-
-    title: Title
-    kind: FollowUpKind
-    owner: Word | None = None
-    due: Day | None = None
-
-
-class FollowUpStateIn(Asked):
-    """Its new state."""
-
-    state: FollowUpState
 
 
 class IncidentFilters(Schema):
@@ -100,15 +129,6 @@ class TimelineFilters(Schema):
     limit: Limit = 50
 
 
-class FollowUpFilters(Schema):
-    """Which follow-ups, newest first."""
-
-    environment: Word | None = None
-    state: FollowUpState | None = None
-    cursor: RowId | None = None
-    limit: Limit = 50
-
-
 class ChecklistStepOut(Schema):
     """One step of the checklist."""
 
@@ -123,7 +143,10 @@ class ChecklistStepOut(Schema):
 
 
 class IncidentBrief(Schema):
-    """An incident as a list shows it. `merged_into` is the number of the one that it became a part of."""
+    """An incident as a list shows it. `merged_into` is the number of the one that it became a part of.
+
+    `next_update_due_at` is when people must hear again: null where nothing is promised, or it is over.
+    """
 
     number: int
     environment: str
@@ -142,6 +165,8 @@ class IncidentBrief(Schema):
     acknowledged_at: datetime | None
     mitigated_at: datetime | None
     resolved_at: datetime | None
+    told_at: datetime | None
+    next_update_due_at: datetime | None
     page: str
 
 
@@ -179,38 +204,3 @@ class TimelinePage(Schema):
 
     items: list[TimelineEntryOut]
     next_cursor: int | None
-
-
-class FollowUpOut(Schema):
-    """A follow-up."""
-
-    id: int
-    incident: int
-    title: str
-    kind: FollowUpKind
-    state: FollowUpState
-    owner: str | None
-    due: date | None
-    created_at: datetime
-    created_by: str
-
-
-class FollowUpsPage(Schema):
-    """A page of follow-ups; `next_cursor` is null on the last."""
-
-    items: list[FollowUpOut]
-    next_cursor: int | None
-
-
-class PostmortemOut(Schema):
-    """A post-mortem with its whole text."""
-
-    incident: int
-    state: str
-    version: int
-    due_at: datetime
-    generated_at: datetime
-    exported_version: int | None
-    path: str
-    markdown: str
-    page: str

@@ -13,8 +13,21 @@ class IncidentsConfig(AppConfig):
         from backups import claims
         from dashboard import commands, overview, rehearsals
         from dashboard import marks as on_charts
-        from incidents import api, broken_glass, drills, marks, needed, owed, receivers, strip
-        from novaops.runbook import approvals, requests
+        from incidents import (
+            api,
+            api_checklist,
+            api_follow_ups,
+            api_postmortem,
+            api_telling,
+            broken_glass,
+            drills,
+            marks,
+            needed,
+            owed,
+            receivers,
+            strip,
+        )
+        from novaops.runbook import api_problems, approvals, requests
         from novaops.runbook.api import api as engine_api
 
         approvals.open_sev1.append(broken_glass.open_sev1)
@@ -25,6 +38,8 @@ class IncidentsConfig(AppConfig):
         commands.open_things.append(strip.commands)
         commands.open_things.append(strip.alerts)
         on_charts.sources.append(marks.of)
-        engine_api.add_router("", api.router)
+        for part in (api, api_checklist, api_telling, api_postmortem, api_follow_ups):
+            engine_api.add_router("", part.router)
+        api_problems.MOST_BYTES_OF.update(api_postmortem.MOST_BYTES_OF)
         receivers.connect()
         claims.claimants.append(needed.claimed)

@@ -54,20 +54,23 @@ def ensure(number: int, *, by: User | None, base_url: str) -> Postmortem:
 
 
 @transaction.atomic
-def save(number: int, text: str, version: int, *, by: User) -> Postmortem:
-    """Save a text that was opened at `version`. Raises Conflict where another one was saved since."""
+def save(number: int, text: str, version: int, *, by: User, typed: bool = True) -> Postmortem:
+    """Save a text that was opened at `version`. Raises Conflict where another one was saved since.
+
+    `typed`: it is what its author's draft became; a program's text leaves the draft of its owner alone.
+    """
     incident, _ = locked(number, by=by, verb=Verb.JOIN)
     postmortem = Postmortem.objects.get(incident=incident)
     text = normalised(text)
     if len(text.encode()) > MAX_BYTES:
         raise Refused(f"The text is longer than {MAX_BYTES // 1024} KB.")
-    if text == postmortem.text:
+    if typed and (text == postmortem.text or version == postmortem.version):
         drafts.drop(postmortem, by)
+    if text == postmortem.text:
         return postmortem
     if version != postmortem.version:
         raise Conflict(postmortem)
     _replace(postmortem, text, by, generated=False)
-    drafts.drop(postmortem, by)
     _record("postmortem.saved", postmortem, by)
     return postmortem
 

@@ -50,12 +50,12 @@ def _due(found: QuerySet[FollowUp], asked: str, today: date) -> QuerySet[FollowU
 
 @transaction.atomic
 def change(pk: int, values: Mapping[str, Any], *, by: User) -> FollowUp:
-    """Give a follow-up another title, kind, owner or date."""
+    """Give a follow-up another title, kind, owner or date: those that are among the values."""
     number = get_object_or_404(FollowUp.objects.select_related("incident"), pk=pk).incident.number
     incident, _ = locked(number, by=by, verb=Verb.JOIN)
     each = FollowUp.objects.select_for_update(of=("self",)).select_related("owner").get(pk=pk)
     before = _said(each)
-    for name in ("title", "kind", "owner", "due"):
+    for name in values.keys() & {"title", "kind", "owner", "due"}:
         setattr(each, name, values[name])
     each.save()
     if _said(each) == before:

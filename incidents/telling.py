@@ -1,6 +1,7 @@
 """Telling people outside the room: queued in the outbox with the decision, and what came of it on the timeline."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -52,6 +53,17 @@ def tell(number: int, said: Said, *, by: User, key: str) -> Incident:
     publish(incident)
     _record(incident, by, messages)
     return incident
+
+
+def preview(incident: Incident, place: Environment, said: Said) -> list[dict[str, Any]]:
+    """The fields of the messages as `tell` would queue them. Raises Refused where it would."""
+    if why := silenced(incident, place):
+        raise Refused(why)
+    contents = [(kind, _marked(incident, content)) for kind, content in _contents(incident, place, said)]
+    try:
+        return [content.fields(place, lane(incident, kind)) for kind, content in contents]
+    except NotConfigured as failure:
+        raise Refused(str(failure)) from failure
 
 
 def update(number: int, text: str, *, by: User, key: str) -> Incident:

@@ -5,7 +5,9 @@ from typing import Any
 from incidents import drafting, telling
 from incidents.forms import TellForm
 from incidents.models import Incident
+from incidents.room import StepView
 from incidents.steps import StepKey
+from novaops.environment import Environment
 
 
 def of_step(context: dict[str, Any], key: str) -> dict[str, Any]:
@@ -18,6 +20,13 @@ def of_step(context: dict[str, Any], key: str) -> dict[str, Any]:
     return {}
 
 
+def drafted(incident: Incident, place: Environment, steps: list[StepView], url: str) -> drafting.Draft:
+    """The drafts as the facts stand now, with the actions that the steps have as evidence."""
+    pieces = [piece.as_json() for step in steps for piece in step.evidence]
+    pieces += [piece for step in steps if not step.row.is_open for piece in step.row.evidence]
+    return drafting.draft(incident, place, [piece["text"] for piece in pieces if piece["kind"] == "run"], url)
+
+
 def _of_communicate(context: dict[str, Any], incident: Incident) -> dict[str, Any]:
     place = context["room"].environment
     named = telling.at_pagerduty(incident) if place.pagerduty else []
@@ -28,8 +37,7 @@ def _form(incident: Incident, context: dict[str, Any], named: list[str]) -> Tell
     place = context["room"].environment
     if not (place.slack or place.status_page):
         return None
-    done = [piece.text for step in context["room"].steps for piece in step.evidence if piece.kind == "run"]
-    draft = drafting.draft(incident, place, done, context["url"])
+    draft = drafted(incident, place, context["room"].steps, context["url"])
     initial = {
         "slack": draft.slack,
         "page_name": draft.page_name,

@@ -20,6 +20,7 @@ class Scope(models.TextChoices):
     RUN_DISRUPTIVE = "run:disruptive", "Run disruptive actions"
     REQUEST_DESTRUCTIVE = "request:destructive", "Request destructive actions"
     INCIDENTS = "write:incidents", "Declare incidents and write in them"
+    COMMAND = "command:incidents", "Command incidents: severity, roles, resolving, skipping, merging"
 
 
 class Grant(models.Model):

@@ -26,6 +26,7 @@ NEEDED: dict[Verb, Scope] = {
     Verb.RUN_DISRUPTIVE: Scope.RUN_DISRUPTIVE,
     Verb.RUN_DESTRUCTIVE: Scope.REQUEST_DESTRUCTIVE,
     Verb.JOIN: Scope.INCIDENTS,
+    Verb.COMMAND: Scope.COMMAND,
 }
 
 

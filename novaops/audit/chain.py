@@ -3,6 +3,8 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +22,8 @@ HASHED = (
     *("environment", "reason", "incident", "run", "detail_json"),
 )
 SYSTEM = "system"
+# By which door the decisions of this moment came in, where the caller does not say.
+_door: ContextVar[str] = ContextVar("door", default="page")
 BATCH = 5_000
 # Made once: json.dumps would make an encoder for each of a million entries.
 _canonical = json.JSONEncoder(separators=(",", ":")).encode
@@ -35,7 +39,7 @@ def record(
     by: User | None,
     subject: str,
     environment: str = "",
-    via: str = "page",
+    via: str = "",
     reason: str = "",
     incident: int | None = None,
     run: int | None = None,
@@ -43,7 +47,8 @@ def record(
 ) -> Entry:
     """Append an entry in the current transaction; call it last, as it holds the chain's lock until the commit.
 
-    `by` is None for the system itself. Raises NotAtomic outside of a transaction.
+    `by` is None for the system itself; `via` is the page, or what `through` says. Raises NotAtomic outside of a
+    transaction.
     """
     if not connection.in_atomic_block:
         raise NotAtomic(f"{verb} must be recorded in the transaction that makes it")
@@ -53,7 +58,7 @@ def record(
         at=now,
         actor=by.get_username() if by else SYSTEM,
         actor_id=by.pk if by else None,
-        via=via,
+        via=via or _door.get(),
         verb=verb,
         subject=subject[:300],
         environment=environment,
@@ -66,6 +71,16 @@ def record(
     entry.hash = _hash(prev_hash, tuple(getattr(entry, name) for name in HASHED))
     entry.save(force_insert=True)
     return entry
+
+
+@contextmanager
+def through(door: str) -> Iterator[None]:
+    """Record what is decided inside as having come in by that door, such as `api:<token>`."""
+    before = _door.set(door)
+    try:
+        yield
+    finally:
+        _door.reset(before)
 
 
 def _head() -> tuple[int, str, datetime]:

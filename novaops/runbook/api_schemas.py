@@ -85,8 +85,18 @@ class Wrong(Schema):
     rule: str
 
 
+class Lacking(Schema):
+    """One thing that is missing, and what would mend it."""
+
+    sentence: str
+    mend: str
+
+
 class Problem(Schema):
-    """Why a request was not done (RFC 9457). `code` is stable; `detail` is the sentence a person reads."""
+    """Why a request was not done (RFC 9457). `code` is stable; `detail` is the sentence a person reads.
+
+    `incident` covers what was to be declared, `version` is the current one, `reasons` are all that is missing.
+    """
 
     type: str
     title: str
@@ -96,6 +106,10 @@ class Problem(Schema):
     field: str | None = None
     errors: list[Wrong] | None = None
     run: int | None = None
+    incident: int | None = None
+    same_cause: bool | None = None
+    version: int | None = None
+    reasons: list[Lacking] | None = None
 
 
 class HealthOut(Schema):

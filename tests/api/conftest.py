@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -40,6 +41,18 @@ class Program:
         if body is None:
             return self.client.post(url, content_type="application/json", headers=named)  # type: ignore[return-value]
         return self.client.post(url, body, content_type="application/json", headers=named)  # type: ignore[return-value]
+
+    def put(self, path: str, body: Any) -> HttpResponse:
+        return self.client.put(f"/api/v1/{path}", body, content_type="application/json")  # type: ignore[return-value]
+
+    def patch(self, path: str, body: Any) -> HttpResponse:
+        return self.client.patch(f"/api/v1/{path}", body, content_type="application/json")  # type: ignore[return-value]
+
+    def made(self, path: str, body: Any = None) -> Any:
+        """What a POST with a key of its own is answered with, where it was done."""
+        answer = self.post(path, body, Idempotency_Key=uuid4().hex)
+        assert answer.status_code in (200, 201), answer.content
+        return answer.json()  # type: ignore[attr-defined]
 
 
 def ring(**changes: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Incidents in the API: declared once, changed by version, read page by page."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ from django.contrib.auth.models import User
 from django.http import HttpResponse
 
 from dashboard.models import Alert
-from incidents import checklist, documents, merging
-from incidents.models import FollowUp, Incident, TimelineEntry
+from incidents import incident as decide
+from incidents import merging
+from incidents.models import Incident, TimelineEntry
 from novaops.audit.models import Entry
 from tests.api.conftest import Program
 from tests.api.test_access import problem
@@ -18,6 +20,7 @@ from tests.incidents.conftest import clear, declare, make_alert, make_run, place
 __all__ = ["clear", "declare", "make_alert", "make_run", "place", "worked"]
 pytestmark = pytest.mark.django_db
 ProgramOf = Callable[..., Program]
+Declare = Callable[..., Incident]
 
 
 def wrong(**changes: Any) -> dict[str, Any]:
@@ -102,26 +105,20 @@ def test_reading_and_writing_need_their_scopes(program_of: ProgramOf, responder:
         problem(reads.post(path, body, Idempotency_Key="b"), 403, "not-permitted")
 
 
-def patch(program: Program, path: str, body: dict[str, Any]) -> HttpResponse:
-    return program.client.patch(f"/api/v1/{path}", body, content_type="application/json")  # type: ignore[return-value]
-
-
-def test_a_change_from_an_old_version_changes_nothing(
-    declare: Callable[..., Incident], program_of: ProgramOf, responder: User
-) -> None:
+def test_a_change_from_an_old_version_changes_nothing(declare: Declare, program_of: ProgramOf, responder: User) -> None:
     declare(responder)
     program = program_of(responder)
-    answer = patch(program, "incidents/1", {"version": 1, "impact": "Every merchant"})
+    answer = program.patch("incidents/1", {"version": 1, "impact": "Every merchant"})
     assert (answer.status_code, json(answer)["impact"], json(answer)["version"]) == (200, "Every merchant", 2)
-    refused = patch(program, "incidents/1", {"version": 1, "impact": "Nobody"})
+    refused = program.patch("incidents/1", {"version": 1, "impact": "Nobody"})
     assert problem(refused, 409, "changed")["field"] == "version"
     assert Incident.objects.get().impact == "Every merchant"
-    problem(patch(program, "incidents/9", {"version": 1}), 404, "not-found")
-    problem(patch(program, "incidents/1", {"version": 1, "severity": "SEV4"}), 422, "invalid")
+    problem(program.patch("incidents/9", {"version": 1}), 404, "not-found")
+    problem(program.patch("incidents/1", {"version": 1, "severity": "SEV4"}), 422, "invalid")
 
 
 def test_notes_are_written_once_and_the_timeline_comes_page_by_page(
-    declare: Callable[..., Incident], program_of: ProgramOf, responder: User
+    declare: Declare, program_of: ProgramOf, responder: User
 ) -> None:
     declare(responder)
     program = program_of(responder)
@@ -137,7 +134,7 @@ def test_notes_are_written_once_and_the_timeline_comes_page_by_page(
 
 
 def test_incidents_are_listed_filtered_and_searched(
-    declare: Callable[..., Incident], make_alert: Callable[..., Alert], program_of: ProgramOf, commander: User
+    declare: Declare, make_alert: Callable[..., Alert], program_of: ProgramOf, commander: User
 ) -> None:
     declare(commander, title="Unicorns escaped")
     declare(commander, alert=make_alert(service="cache", rule="x"), services=("cache",), severity="SEV4")
@@ -154,29 +151,63 @@ def test_incidents_are_listed_filtered_and_searched(
     assert json(program.get("incidents/3"))["merged_into"] == 1
 
 
-def test_follow_ups_are_written_listed_and_finished(
-    declare: Callable[..., Incident], program_of: ProgramOf, responder: User
+def test_a_severity_changes_by_its_definition_and_version(
+    declare: Declare, program_of: ProgramOf, commander: User
+) -> None:
+    declare(commander)
+    program = program_of(commander)
+    body = program.made("incidents/1/severity", {"version": 1, "reach": "all", "reason": "Nobody can pay"})
+    assert (body["severity"], body["version"]) == ("SEV1", 2)
+    late = program.post("incidents/1/severity", {"version": 1, "severity": "SEV4"}, Idempotency_Key="a")
+    assert problem(late, 409, "changed")["version"] == 2
+    weak = program_of(commander, "read", "write:incidents")
+    refused = weak.post("incidents/1/severity", {"version": 2, "severity": "SEV4"}, Idempotency_Key="a")
+    assert problem(refused, 403, "not-permitted")["detail"] == "The token lacks the scope command:incidents."
+
+
+def test_a_moment_is_corrected_and_the_promise_of_an_update_is_told(
+    declare: Declare, program_of: ProgramOf, responder: User
+) -> None:
+    began = declare(responder).started_at.replace(microsecond=0) - timedelta(minutes=5)
+    moment = {"version": 1, "name": "started", "at": began.isoformat(), "reason": "The load balancer's log"}
+    body = program_of(responder).made("incidents/1/moments", moment)
+    assert datetime.fromisoformat(body["started_at"]) == began
+    due = datetime.fromisoformat(body["next_update_due_at"]) - datetime.fromisoformat(body["declared_at"])
+    assert due == timedelta(minutes=60)
+
+
+@pytest.mark.usefixtures("place")
+def test_a_duplicate_is_offered_added_to_or_merged(program_of: ProgramOf, commander: User) -> None:
+    program = program_of(commander)
+    program.made("incidents", wrong())
+    covered = problem(program.post("incidents", wrong(), Idempotency_Key="b"), 409, "covered")
+    assert (covered["incident"], covered["same_cause"]) == (1, False)
+    added = {"title": "Cache, too", "services": ["cache"], "report": "Sessions are lost"}
+    assert program.made("incidents/1/additions", added)["services"] == ["api", "cache"]
+    assert program.made("incidents", wrong(anyway=True, services=["events"]))["number"] == 2
+    assert [one["number"] for one in json(program.get("incidents/2/duplicates"))] == [1]
+    merged = program.made("incidents/2/merge", {"into": 1, "reason": "The same outage of Redis"})
+    assert (merged["number"], merged["services"]) == (1, ["api", "cache", "events"])
+    assert json(program.get("incidents/2"))["merged_into"] == 1
+    problem(program.post("incidents/2/notes", {"text": "x"}, Idempotency_Key="c"), 409, "refused")
+
+
+def test_entries_are_marked_and_never_changed(declare: Declare, program_of: ProgramOf, responder: User) -> None:
+    declare(responder)
+    program = program_of(responder)
+    entry = program.made("incidents/1/notes", {"text": "The pool is full"})["items"][0]
+    path = f"incidents/1/timeline/{entry['id']}"
+    assert json(program.patch(path, {"starred": True, "pinned": True})) == {**entry, "starred": True, "pinned": True}
+    problem(program.patch(path, {"text": "other"}), 422, "invalid")
+    problem(program.patch("incidents/1/timeline/9999", {"starred": True}), 404, "not-found")
+
+
+def test_every_decision_of_a_program_names_its_token_in_the_audit(
+    declare: Declare, program_of: ProgramOf, responder: User
 ) -> None:
     declare(responder)
     program = program_of(responder)
-    body = {"title": "Scale earlier", "kind": "prevent", "owner": "responder", "due": "2026-12-01"}
-    made = [program.post("incidents/1/follow-ups", body, Idempotency_Key="a") for _ in range(2)]
-    assert [answer.status_code for answer in made] == [201, 200]
-    row = FollowUp.objects.get()
-    assert json(program.get("follow-ups"))["items"] == json(program.get("incidents/1/follow-ups")) == [json(made[0])]
-    assert json(patch(program, f"follow-ups/{row.pk}", {"state": "done"}))["state"] == "done"
-    assert json(program.get("follow-ups", state="open"))["items"] == []
-    unknown = program.post("incidents/1/follow-ups", {**body, "owner": "nobody"}, Idempotency_Key="b")
-    assert problem(unknown, 422, "invalid")["field"] == "owner"
-
-
-def test_a_post_mortem_is_read_as_document_and_as_markdown(
-    worked: Incident, program_of: ProgramOf, commander: User
-) -> None:
-    program, number = program_of(commander), worked.number
-    problem(program.get(f"incidents/{number}/postmortem"), 404, "not-found")
-    checklist.complete(number, "resolve", by=commander)
-    made = documents.ensure(number, by=commander, base_url="https://ops.example")
-    answer = program.get(f"incidents/{number}/postmortem.md")
-    assert (answer["Content-Type"], answer.content.decode()) == ("text/markdown; charset=utf-8", made.text)
-    assert json(program.get(f"incidents/{number}/postmortem"))["markdown"] == made.text
+    program.made("incidents/1/notes", {"text": "By a program"})
+    assert Entry.objects.get(verb="incident.note").via == f"api:{program.token_id}"
+    decide.note(1, "By a person", by=responder)
+    assert Entry.objects.filter(verb="incident.note").latest("seq").via == "page"
