@@ -3,23 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from dashboard import database_restarts
+from dashboard import database_restarts, instance_reboots
 from novaops.cloud import rds
 from novaops.environment import Environment
-from novaops.runbook.action import (
-    Action,
-    AnyStep,
-    Change,
-    Context,
-    Effect,
-    Precheck,
-    Progress,
-    Repeat,
-    Risk,
-    Seen,
-    Verdict,
-    Wait,
-)
+from novaops.runbook.action import Action, AnyStep, Change, Context, Precheck, Risk
 from novaops.runbook.registry import register
 
 
@@ -39,7 +26,7 @@ class RebootDatabase(Action):
     cool_down_s = 60
 
     def applies(self, environment: Environment) -> bool:
-        """Only where the database is an instance: the members of a cluster fail over instead."""
+        """Only where the database is an instance: the members of a cluster reboot one by one."""
         return environment.database.kind == "instance"
 
     def look(self, ctx: Context) -> dict[str, Any]:
@@ -64,35 +51,5 @@ class RebootDatabase(Action):
 
     def steps(self, ctx: Context) -> Iterable[AnyStep]:
         """Reboot once, wait until RDS has it back, verify by SQL."""
-        yield Effect(
-            key="reboot",
-            title=f"Reboot {ctx.target}",
-            call=rds.REBOOT,
-            params={"DBInstanceIdentifier": ctx.target},
-            repeat=Repeat.ONCE,
-            before=lambda now: database_restarts.fingerprint(now.environment, now.target),
-            observe=_seen,
-            result=database_restarts.accepted,
-        )
-        yield Wait(key="available", title="RDS has restarted it", look=_restarted, timeout_s=1800)
+        yield from instance_reboots.steps(ctx.target)
         yield database_restarts.sql_works("reboot")
-
-
-def _seen(ctx: Context, before: dict[str, Any]) -> Seen | None:
-    if rds.describe_instance(ctx.environment, ctx.target).status == "rebooting":
-        return Seen(sentence="It is rebooting", result=database_restarts.accepted({}))
-    told = database_restarts.events_since(ctx.environment, ctx.target, before)
-    if any(database_restarts.RESTARTED in message for message in told):
-        return Seen(sentence=f"RDS says: {told[-1]}", result=database_restarts.accepted({}))
-    return None
-
-
-def _restarted(ctx: Context) -> Progress:
-    result = ctx.results["reboot"]
-    status = rds.describe_instance(ctx.environment, ctx.target).status
-    told = database_restarts.events_since(ctx.environment, ctx.target, result["before"])
-    sentence = f"RDS says {status}" + (f": {told[-1]}" if told else "")
-    over = any(database_restarts.RESTARTED in message for message in told) or database_restarts.settled(result)
-    if status == database_restarts.AVAILABLE and over:
-        return Progress(verdict=Verdict.DONE, sentence=sentence)
-    return database_restarts.broken(status) or Progress(verdict=Verdict.NOT_YET, sentence=sentence)

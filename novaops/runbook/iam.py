@@ -125,6 +125,12 @@ def _databases(environment: Environment) -> list[str]:
     return [_arn(environment, "rds", f"{kind}:{name}") for kind, name in named if name]
 
 
+def _rebooted(environment: Environment) -> list[str]:
+    """The instance, or the members of the cluster by the names that RDS gives them."""
+    database = environment.database
+    return [_arn(environment, "rds", f"db:{database.instance_id or f'{database.cluster_id}-instance-*'}")]
+
+
 def _kept(environment: Environment) -> list[str]:
     """The databases whose backups are watched, Nova's own among them."""
     kinds = {"instance": "db", "cluster": "cluster"}
@@ -241,7 +247,8 @@ def _rule(pattern: str, arns: Callable[[Environment], list[str] | None]) -> tupl
 RESOURCES = (
     _rule(r"ecs:(UpdateService|DescribeServices)", _ecs_services),
     _rule(r"ecs:(StopTask|DescribeTasks)", _tasks),
-    _rule(r"rds:(RebootDBInstance|FailoverDBCluster)", _databases),
+    _rule(r"rds:RebootDBInstance", _rebooted),
+    _rule(r"rds:FailoverDBCluster", _databases),
     _rule(r"rds:DescribeDBClusters", _kept),
     _rule(r"rds:Create(DBSnapshot|DBClusterSnapshot)", _snapshots),
     _rule(r"rds:(RestoreDBInstanceFromDBSnapshot|ModifyDBInstance)", _restored),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import psycopg
 import redis
 
-from novaops.sandbox.aws import elasticache, rds
+from novaops.sandbox.aws import elasticache, rds, rds_clusters
 from novaops.sandbox.aws.elasticache_model import MEMORY_GIB
 from novaops.sandbox.databases import databases, forget
 
@@ -61,7 +61,7 @@ class Consequences:
             _attempt(lambda: self._set(settings))
 
     def _database_restarted(self, instance: str) -> None:
-        if instance == rds.NOVA_DB:
+        if instance == rds.NOVA_DB or instance == rds_clusters.writer_of(rds.NOVA_CLUSTER):
             self.add(cut_database_connections)
 
     def _cache_failed_over(self, group: str, _node: str) -> None:

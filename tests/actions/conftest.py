@@ -1,8 +1,10 @@
 """Fixtures of the actions' tests: a plan, a run and a worker against the simulated AWS."""
 
 import math
+import shutil
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,14 +12,19 @@ from django.contrib.auth.models import User
 from pytest_django.fixtures import Settings
 
 from novaops import environment as environments
-from novaops.cloud import nova_db, stellar_rpc
+from novaops.cloud import aws as calls
+from novaops.cloud import nova_db, rds, stellar_rpc
 from novaops.cloud.errors import OutsideError
 from novaops.runbook import approvals, engine, planning, requests
 from novaops.runbook.models import Approval, Plan, Run
 from novaops.runbook.registry import actions
 from novaops.runbook.states import FINISHED, RunStatus
+from novaops.sandbox.child import until
 from tests.sandbox.conftest import eventually
 from tests.servers import ROOT, Nova
+
+# How much faster a world runs in which a cluster must first be made.
+FAST = 200
 
 
 @pytest.fixture
@@ -54,6 +61,33 @@ def aws(sandbox: Nova) -> Nova:
     """The simulated AWS, calm, in a world that runs faster than usual: nobody waits for a rollout here."""
     sandbox.reset(factor=60)
     return sandbox
+
+
+@pytest.fixture
+def declare(tmp_path: Path, settings: Settings) -> Iterator[Callable[..., None]]:
+    """Changes a text of nova.toml: `declare('kind = "instance"', 'kind = "cluster"')`."""
+    copy = tmp_path / "nova.toml"
+    shutil.copy(settings.NOVA_TOML, copy)
+
+    def change(before: str, after: str) -> None:
+        assert before in copy.read_text()
+        copy.write_text(copy.read_text().replace(before, after))
+        settings.NOVA_TOML = copy
+        environments.environments.cache_clear()
+
+    yield change
+    environments.environments.cache_clear()
+
+
+@pytest.fixture
+def cluster(aws: Nova, declare: Callable[..., None]) -> str:
+    """A Multi-AZ DB cluster, declared as Nova's database."""
+    aws.reset(factor=FAST)
+    create = calls.Operation("rds:CreateDBCluster")
+    create(environments.default(), {"DBClusterIdentifier": "nova", "Engine": "postgres"}, fence=lambda: True, run_id=0)
+    declare('kind = "instance"\ninstance_id = "nova-db"', 'kind = "cluster"\ncluster_id = "nova"')
+    assert until(lambda: rds.describe_cluster(environments.default(), "nova").status == "available", 20)
+    return "nova"
 
 
 @pytest.fixture

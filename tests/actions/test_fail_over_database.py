@@ -1,51 +1,21 @@
 """Fail over the database: the call that fits the topology, and RDS's own word for whether it happened."""
 
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
 from django.contrib.auth.models import User
-from pytest_django.fixtures import Settings
 
 from novaops import environment as environments
 from novaops.cloud import aws as calls
 from novaops.cloud import rds
 from novaops.runbook.models import Plan, Run
 from novaops.sandbox.child import until
+from tests.actions.conftest import FAST
 from tests.servers import Nova
 
 pytestmark = pytest.mark.django_db
-FAST = 200
-
-
-@pytest.fixture
-def declare(tmp_path: Path, settings: Settings) -> Iterator[Callable[..., None]]:
-    """Changes a text of nova.toml: `declare('kind = "instance"', 'kind = "cluster"')`."""
-    copy = tmp_path / "nova.toml"
-    shutil.copy(settings.NOVA_TOML, copy)
-
-    def change(before: str, after: str) -> None:
-        assert before in copy.read_text()
-        copy.write_text(copy.read_text().replace(before, after))
-        settings.NOVA_TOML = copy
-        environments.environments.cache_clear()
-
-    yield change
-    environments.environments.cache_clear()
-
-
-@pytest.fixture
-def cluster(aws: Nova, declare: Callable[..., None]) -> str:
-    """A Multi-AZ DB cluster, declared as Nova's database."""
-    aws.reset(factor=FAST)
-    create = calls.Operation("rds:CreateDBCluster")
-    create(environments.default(), {"DBClusterIdentifier": "nova", "Engine": "postgres"}, fence=lambda: True, run_id=0)
-    declare('kind = "instance"\ninstance_id = "nova-db"', 'kind = "cluster"\ncluster_id = "nova"')
-    assert until(lambda: rds.describe_cluster(environments.default(), "nova").status == "available", 20)
-    return "nova"
 
 
 def test_an_instance_moves_to_its_standbys_zone(

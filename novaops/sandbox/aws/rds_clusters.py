@@ -132,6 +132,12 @@ def find_cluster(identifier: str) -> Cluster:
     return cluster
 
 
+def writer_of(identifier: str) -> str:
+    """The writer of that cluster; empty where there is none."""
+    cluster = clusters.get(identifier)
+    return cluster.writer if cluster else ""
+
+
 def _target(cluster: Cluster, asked: str | None) -> str:
     readers = [member for member in cluster.members if member != cluster.writer and find(member).status == "available"]
     if not readers:
