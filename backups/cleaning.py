@@ -11,6 +11,7 @@ from backups.origin import KEEP_TAG
 from novaops.cloud import rds_backups
 from novaops.cloud.errors import Refused
 from novaops.cloud.rds_snapshots import Snapshot
+from novaops.environment import Environment
 from novaops.runbook.action import Context
 
 # So many in one run; the others wait for the next one.
@@ -84,7 +85,7 @@ def still_free(name: str, ctx: Context) -> None:
         raise Refused(f"{name} is needed by now: {claimed[0].sentence}")
 
 
-def is_gone(name: str, ctx: Context, kind: str) -> bool:
-    """Whether RDS has it no more, or is about to have it no more."""
-    found = rds_backups.snapshot(ctx.environment, kind, name)
+def is_gone(name: str, place: Environment, kind: str) -> bool:
+    """Whether RDS has it no more there, or is about to have it no more."""
+    found = rds_backups.snapshot(place, kind, name)
     return found is None or found.status in ("deleting", "deleted")

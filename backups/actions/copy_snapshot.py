@@ -58,11 +58,11 @@ class CopySnapshot(Action):
     )
     expected_s = 1800.0
     affects = "Nobody: it is copied from storage. The other region's storage and the transfer cost money."
-    undo = "Delete the copy in its region once it is not needed."
+    undo = "Delete old copies in the other region, once they are not needed."
     form = CopyForm
 
     def applies(self, environment: Environment) -> bool:
-        """Only where another region is named, and for instances: a cluster's snapshots are copied by other calls."""
+        """Only where another region is named, and for instances: RDS copies no snapshot of a Multi-AZ DB cluster."""
         return bool(environment.backups.copy_to_region and self.targets(environment))
 
     def targets(self, environment: Environment) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """Delete old manual snapshots of a database."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 
@@ -66,7 +66,7 @@ class DeleteSnapshots(Action):
     service = "database"
     risk = Risk.DESTRUCTIVE
     runbook_section = "Backup Strategy: Manual Snapshot Before Major Deployments"
-    iam_permissions = (
+    iam_permissions: ClassVar[tuple[str, ...]] = (
         "rds:DeleteDBSnapshot",
         "rds:DeleteDBClusterSnapshot",
         "rds:DescribeDBClusterSnapshots",
@@ -81,10 +81,14 @@ class DeleteSnapshots(Action):
         """Every database whose backups are watched, Nova's own first."""
         return tuple(one.id for one in environment.kept_databases)
 
+    def region(self, environment: Environment) -> str:
+        """In which other region they are; empty for the environment's own."""
+        return ""
+
     def look(self, ctx: Context) -> dict[str, Any]:
         """What may be deleted. A run deletes what its plan named and nothing else, and only while all of it is free."""
         kind, before = making.kind_of(ctx), ctx.facts.get("before") or _before(ctx)
-        known = rds_backups.snapshots_of(ctx.environment, kind, ctx.target)
+        known = rds_backups.snapshots_of(self._place(ctx), kind, ctx.target)
         wanted = Wanted(
             before=datetime.fromisoformat(before),
             named=ctx.params.get("snapshot") or "",
@@ -131,8 +135,8 @@ class DeleteSnapshots(Action):
 
     def steps(self, ctx: Context) -> Iterable[AnyStep]:
         """Delete each by its name, then see that RDS has none of them."""
-        kind = ctx.facts["kind"]
-        call = rds_backups.DELETE_OF_CLUSTER if kind == rds_backups.CLUSTER else rds_backups.DELETE
+        kind, gone = ctx.facts["kind"], self._is_gone
+        call = rds_backups.delete_in(self.region(ctx.environment), kind)
         names = [one["name"] for one in ctx.facts["chosen"]]
         for number, name in enumerate(names, 1):
             yield Effect(
@@ -142,9 +146,16 @@ class DeleteSnapshots(Action):
                 params={making.PARAMETERS[kind][1]: name},
                 repeat=Repeat.NAMED,
                 before=partial(_free, name),
-                observe=partial(_seen_gone, name, kind),
+                observe=partial(_seen_gone, name, gone),
             )
-        yield Wait(key="gone", title="RDS has them no more", look=partial(_gone, names, kind), timeout_s=600)
+        yield Wait(key="gone", title="RDS has them no more", look=partial(_gone, names, gone), timeout_s=600)
+
+    def _place(self, ctx: Context) -> Environment:
+        region = self.region(ctx.environment)
+        return ctx.environment.in_region(region) if region else ctx.environment
+
+    def _is_gone(self, name: str, ctx: Context) -> bool:
+        return cleaning.is_gone(name, self._place(ctx), ctx.facts["kind"])
 
 
 def _before(ctx: Context) -> str:
@@ -163,12 +174,14 @@ def _free(name: str, ctx: Context) -> dict[str, Any]:
     return {}
 
 
-def _seen_gone(name: str, kind: str, ctx: Context, _before: dict[str, Any]) -> Seen | None:
-    return Seen(sentence=f"RDS has {name} no more") if cleaning.is_gone(name, ctx, kind) else None
+def _seen_gone(
+    name: str, is_gone: Callable[[str, Context], bool], ctx: Context, _before: dict[str, Any]
+) -> Seen | None:
+    return Seen(sentence=f"RDS has {name} no more") if is_gone(name, ctx) else None
 
 
-def _gone(names: list[str], kind: str, ctx: Context) -> Progress:
-    left = [name for name in names if not cleaning.is_gone(name, ctx, kind)]
+def _gone(names: list[str], is_gone: Callable[[str, Context], bool], ctx: Context) -> Progress:
+    left = [name for name in names if not is_gone(name, ctx)]
     if left:
         return Progress(verdict=Verdict.NOT_YET, sentence=f"RDS still has {', '.join(left)}")
     return Progress(verdict=Verdict.DONE, sentence=f"{there_are(len(names), 'snapshot')} gone")

@@ -48,6 +48,11 @@ def copy_into(region: str) -> aws.Operation:
     return replace(COPY, region=region)
 
 
+def delete_in(region: str, kind: str) -> aws.Operation:
+    """The call that deletes a snapshot of that kind of database there; at home where no region is named."""
+    return replace(DELETE_OF_CLUSTER if kind == CLUSTER else DELETE, region=region)
+
+
 def describe(environment: Environment, kind: str, name: str) -> Kept:
     """How backups of the database are kept now. Raises Refused where AWS knows none of that name."""
     if kind == CLUSTER:

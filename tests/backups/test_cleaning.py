@@ -196,3 +196,33 @@ def test_what_a_run_restores_is_claimed_until_the_run_is_over(
     requests.cancel(run, by=responder)
     engine.advance(run.pk)
     assert three[0] not in claims.of(place)
+
+
+@pytest.mark.django_db
+def test_a_copy_in_the_other_region_is_deleted_there_once_and_never_the_newest(
+    aws: Nova, run_through: Callable[..., Run], plan_of: Callable[..., Plan], responder: User
+) -> None:
+    old, new = (f"night-copy-{number}" for number in (1, 2))
+    there = boto3.client("rds", region_name="eu-central-1")
+    source = boto3.client("rds").describe_db_snapshots()["DBSnapshots"][0]["DBSnapshotArn"]
+    for name in (old, new):
+        there.copy_db_snapshot(
+            SourceDBSnapshotIdentifier=source,
+            TargetDBSnapshotIdentifier=name,
+            KmsKeyId=environments.default().backups.copy_kms_key,
+            Tags=[{"Key": "novaops:run", "Value": "100"}],
+        )
+    eventually(lambda: there.describe_db_snapshots(), _all_available, timeout_s=20)
+    newest = plan_of(responder, "delete-copies", snapshot=new)
+    assert f"{new} stays: it is the newest." in [check["sentence"] for check in newest.prechecks]
+    aws.faults([{"service": "rds", "operation": "DeleteDBSnapshot", "kind": "drop-after", "times": 1}])
+    run = run_through(responder, "delete-copies", snapshot=old)
+    assert run.status == "succeeded", run.outcome
+    assert run.plan.calls[0]["command_line"].endswith("--region eu-central-1")
+    assert [one["DBSnapshotIdentifier"] for one in there.describe_db_snapshots()["DBSnapshots"]] == [new]
+    deleted = [one["params"]["DBSnapshotIdentifier"] for one in aws.effects() if one["operation"] == "DeleteDBSnapshot"]
+    assert deleted == [old]
+
+
+def _all_available(answer: dict[str, Any]) -> bool:
+    return all(one["Status"] == "available" for one in answer["DBSnapshots"])

@@ -13,8 +13,8 @@ from novaops import environment as declared
 from novaops.cloud import rds_backups
 from novaops.runbook.action import Context
 from novaops.runbook.models import Plan, Run
-from tests.actions.test_fail_over_database import cluster as cluster
-from tests.actions.test_fail_over_database import declare as declare
+from tests.actions.conftest import cluster as cluster
+from tests.actions.conftest import declare as declare
 from tests.servers import Nova
 
 pytestmark = pytest.mark.django_db
