@@ -7,10 +7,10 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from ninja import Path, Router, Schema
 
+from dashboard import overview
 from incidents import api_asking as asking
 from incidents import api_views as show
 from incidents import checklist, drafting, room
-from incidents import facts as loader
 from incidents import incident as decide
 from incidents.api_asking import IncidentNumber
 from incidents.api_room_schemas import (
@@ -42,8 +42,8 @@ Ref = Annotated[RowId, Path()]
 def steps(request: HttpRequest, number: IncidentNumber) -> Any:
     """The six steps with their parts, what proves each, and all that an open one lacks."""
     place = asking.place(asking.incident(request, number))
-    found = room.find(number).get()
-    return [show.step_of(step) for step in room.steps(found, loader.load(found, place))]
+    found = room.find(number).prefetch_related("steps__items__done_by").get()
+    return [show.step_of(step) for step in room.steps(found, place, overview.shared(place))]
 
 
 @router.post("/incidents/{number}/steps/{step}/complete", response=WRITTEN)

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 from django.http import HttpRequest
 from ninja import Path, Query, Router, Status
 
+from dashboard import overview
 from incidents import api_asking as asking
 from incidents import api_views as show
 from incidents import drafting, room, telling, telling_page
-from incidents import facts as loader
 from incidents import incident as decide
 from incidents.api_asking import IncidentNumber
 from incidents.api_room_schemas import (
@@ -48,7 +48,7 @@ def draft(request: HttpRequest, number: IncidentNumber) -> Any:
     place = asking.place(asking.incident(request, number))
     found = room.find(number).get()
     url = request.build_absolute_uri(found.get_absolute_url())
-    steps = room.steps(found, loader.load(found, place))
+    steps = room.steps(found, place, overview.shared(place))
     made = telling_page.drafted(found, place, steps, url)
     page = place.status_page is not None
     return {
