@@ -157,14 +157,20 @@ class TellForm(forms.Form):
     """The drafts, to be edited and sent together; an empty text sends nothing there."""
 
     slack = forms.CharField(
-        required=False, max_length=3800, widget=forms.Textarea(attrs={"rows": 6}), label="Slack message"
+        required=False,
+        max_length=3800,
+        widget=forms.Textarea(attrs={"rows": 6, "data-send": True}),
+        label="Slack message",
     )
     page_name = forms.CharField(required=False, max_length=200, label="Title on the status page")
     page_status = forms.ChoiceField(
         choices=[(status, status.capitalize()) for status in PAGE_WORDS], label="State on the status page"
     )
     page = forms.CharField(
-        required=False, max_length=5000, widget=forms.Textarea(attrs={"rows": 3}), label="Status page update"
+        required=False,
+        max_length=5000,
+        widget=forms.Textarea(attrs={"rows": 3, "data-send": True}),
+        label="Status page update",
     )
     pagerduty = forms.BooleanField(required=False, label="Acknowledge at PagerDuty, and note it there")
 

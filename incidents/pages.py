@@ -16,7 +16,7 @@ from incidents import frozen, presence
 from incidents.entries import SHOWS
 from incidents.forms import OwnerForm, of_step
 from incidents.guard import Refused, where
-from incidents.models import Incident
+from incidents.models import ChecklistStep, Incident
 from incidents.room import build, find
 from incidents.steps import STEP, StepKey
 from incidents.telling import told
@@ -110,16 +110,29 @@ def refused(request: HttpRequest, number: int, refusal: Refused, key: str = "") 
     return render(request, "incidents/step.html", context | step_context(context, key), status=409)
 
 
+def to_checklist(incident: Incident) -> HttpResponse:
+    """To the room, with the focus on the step that comes next."""
+    following = incident.steps.filter(state=ChecklistStep.State.OPEN).values_list("key", flat=True).first()
+    return redirect(incident.get_absolute_url() + (f"#go-{following}" if following else ""))
+
+
+def to_step(number: int, key: str, place: str = "proof") -> HttpResponse:
+    """To the page of a step, with the focus on a place of it."""
+    return redirect(f"{reverse('incidents:step', args=[number, key])}#{place}")
+
+
 def room_context(request: HttpRequest, incident: Incident) -> dict[str, Any]:
     """The context of the room's templates."""
     show, edge = request.GET.get("show", ""), whole(request.GET.get("before", ""))
+    # Read before the evidence: what is sent in between still counts as on its way, so that the page asks again.
+    so_far = told(incident)
     room = build(incident, where(incident), user_of(request), show, edge)
     # The bar of the page shows the same snapshot, without reading it again.
     setattr(request, ON_REQUEST, room.shown)
     url = request.build_absolute_uri(incident.get_absolute_url())
     shared = {"incident": incident, "room": room, "typed": {}, "key": uuid.uuid4(), "shows": SHOWS}
     shared["here"] = presence.here(incident, user_of(request))
-    return {**shared, "told": told(incident), "can_join": room.can_join, "url": url}
+    return {**shared, "told": so_far, "can_join": room.can_join, "url": url}
 
 
 def step_context(context: dict[str, Any], key: str) -> dict[str, Any]:
@@ -128,8 +141,13 @@ def step_context(context: dict[str, Any], key: str) -> dict[str, Any]:
     step = next(step for step in context["room"].steps if step.row.key == key)
     changed = undo.of_incident(*incident.numbers) if key == StepKey.RESOLVE else ()
     more = of_step(incident, key) | of_telling(context, key)
+    so_far = context["told"]
     return {"step": step, "words": step.row.words, "changed": changed, **more} | {
         "items": step.row.items.select_related("done_by"),
+        # The one thing that the page leads to: closing the step, or what must come before.
+        "close_next": not step.missing or key == StepKey.RESOLVE,
+        "tell_next": not step.row.is_open or bool(step.missing and not so_far),
+        "sending": any(not message.over for message in so_far),
         "frozen": frozen.latest(incident) if key == StepKey.ASSESS else None,
         "excerpts": frozen.excerpts(incident) if key == StepKey.ASSESS else (),
         "owner_form": OwnerForm(initial={"owner": step.row.owner}),

@@ -11,7 +11,7 @@ from incidents.differences import differences
 from incidents.forms import AffectedForm, MessageForm, OwnerForm, ReportForm, SeverityForm
 from incidents.guard import Conflict, Refused
 from incidents.models import Incident
-from incidents.pages import form_key, incident_of, room_context, shows_refusal, step_context
+from incidents.pages import form_key, incident_of, room_context, shows_refusal, step_context, to_checklist, to_step
 from incidents.steps import STEP, StepKey
 from novaops.access.decorators import requires, user_of
 from novaops.access.policy import Verb
@@ -49,7 +49,7 @@ def _conflict(request: HttpRequest, conflict: Conflict, form: Form, name: str) -
 def complete(request: HttpRequest, number: int, *, key: str) -> HttpResponse:
     """Close a step on its evidence; resolving ends at the post-mortem."""
     incident = checklist.complete(number, key, by=user_of(request))
-    return redirect("incidents:postmortem", number) if key == StepKey.RESOLVE else redirect(incident)
+    return redirect("incidents:postmortem", number) if key == StepKey.RESOLVE else to_checklist(incident)
 
 
 @require_POST
@@ -57,7 +57,7 @@ def complete(request: HttpRequest, number: int, *, key: str) -> HttpResponse:
 @shows_refusal
 def override(request: HttpRequest, number: int, *, key: str) -> HttpResponse:
     """Close a step without its evidence, with a reason."""
-    return redirect(checklist.override(number, key, request.POST.get("reason", ""), by=user_of(request)))
+    return to_checklist(checklist.override(number, key, request.POST.get("reason", ""), by=user_of(request)))
 
 
 @require_POST
@@ -65,7 +65,7 @@ def override(request: HttpRequest, number: int, *, key: str) -> HttpResponse:
 @shows_refusal
 def skip(request: HttpRequest, number: int, *, key: str) -> HttpResponse:
     """Skip a step, with a reason."""
-    return redirect(checklist.skip(number, key, request.POST.get("reason", ""), by=user_of(request)))
+    return to_checklist(checklist.skip(number, key, request.POST.get("reason", ""), by=user_of(request)))
 
 
 @require_POST
@@ -73,7 +73,7 @@ def skip(request: HttpRequest, number: int, *, key: str) -> HttpResponse:
 @shows_refusal
 def reopen(request: HttpRequest, number: int, *, key: str) -> HttpResponse:
     """Open a closed step again, with a reason."""
-    return redirect(checklist.reopen_step(number, key, request.POST.get("reason", ""), by=user_of(request)))
+    return to_checklist(checklist.reopen_step(number, key, request.POST.get("reason", ""), by=user_of(request)))
 
 
 @require_POST
@@ -84,7 +84,7 @@ def owner(request: HttpRequest, number: int, *, key: str) -> HttpResponse:
     form = OwnerForm(request.POST)
     chosen = form.cleaned_data["owner"] if form.is_valid() and "owner" in request.POST else user_of(request)
     checklist.set_owner(number, key, chosen, by=user_of(request))
-    return redirect("incidents:step", number, key) if key in STEP else redirect("incidents:room", number)
+    return to_step(number, key, "id_owner") if key in STEP else redirect("incidents:room", number)
 
 
 @require_POST
@@ -94,7 +94,7 @@ def tick(request: HttpRequest, number: int, item: int) -> HttpResponse:
     """Tick a part of a step, or untick it."""
     checklist.tick(number, item, request.POST.get("done") == "on", by=user_of(request))
     key = request.POST.get("step", "")
-    return redirect("incidents:step", number, key) if key in STEP else redirect("incidents:room", number)
+    return to_step(number, key, f"item-{item}") if key in STEP else redirect("incidents:room", number)
 
 
 @require_POST
@@ -107,7 +107,7 @@ def report(request: HttpRequest, number: int) -> HttpResponse:
         return _step_page(request, incident_of(number), StepKey.DETECT, 409, report_form=form)
     said = form.cleaned_data
     decide.note(number, said["text"], by=user_of(request), key=form_key(request), at=said["at"], report=True)
-    return redirect("incidents:step", number, StepKey.DETECT)
+    return to_step(number, StepKey.DETECT)
 
 
 @require_POST
@@ -130,7 +130,7 @@ def affected(request: HttpRequest, number: int) -> HttpResponse:
         )
     except Conflict as conflict:
         return _conflict(request, conflict, form, "affected_form")
-    return redirect("incidents:step", number, StepKey.ASSESS)
+    return to_step(number, StepKey.ASSESS)
 
 
 @require_POST
@@ -148,7 +148,7 @@ def severity(request: HttpRequest, number: int) -> HttpResponse:
         )
     except Conflict as conflict:
         return _conflict(request, conflict, form, "severity_form")
-    return redirect("incidents:step", number, StepKey.ASSESS)
+    return to_step(number, StepKey.ASSESS)
 
 
 @require_POST
@@ -161,7 +161,7 @@ def message(request: HttpRequest, number: int) -> HttpResponse:
         return _step_page(request, incident_of(number), StepKey.COMMUNICATE, 409, message_form=form)
     said = form.cleaned_data
     decide.message(number, said["channel"], said["text"], by=user_of(request), url=said["url"], key=form_key(request))
-    return redirect("incidents:step", number, StepKey.COMMUNICATE)
+    return to_step(number, StepKey.COMMUNICATE)
 
 
 @require_POST
@@ -172,4 +172,4 @@ def no_action(request: HttpRequest, number: int) -> HttpResponse:
         checklist.no_action(number, request.POST.get("why", ""), by=user_of(request), key=form_key(request))
     except Refused as refusal:
         return _step_page(request, incident_of(number), StepKey.MITIGATE, 409, refusal=refusal, typed=request.POST)
-    return redirect("incidents:step", number, StepKey.MITIGATE)
+    return to_step(number, StepKey.MITIGATE)

@@ -1,13 +1,13 @@
 """Pages of what people outside the room are told: the drafts, sending them, and the summary for whoever asks."""
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from incidents import drafting, telling
 from incidents.forms import TellForm
 from incidents.guard import where
-from incidents.pages import form_key, incident_of, room_context, shows_refusal, step_context
+from incidents.pages import form_key, incident_of, room_context, shows_refusal, step_context, to_step
 from incidents.steps import StepKey
 from novaops.access.decorators import requires, user_of
 from novaops.access.policy import Verb
@@ -25,7 +25,7 @@ def tell(request: HttpRequest, number: int) -> HttpResponse:
         context |= step_context(context, StepKey.COMMUNICATE) | {"tell_form": form}
         return render(request, "incidents/step.html", context, status=409)
     telling.tell(number, telling.Said(**form.cleaned_data), by=user_of(request), key=form_key(request))
-    return redirect("incidents:step", number, StepKey.COMMUNICATE)
+    return to_step(number, StepKey.COMMUNICATE)
 
 
 @require_POST
@@ -34,7 +34,7 @@ def tell(request: HttpRequest, number: int) -> HttpResponse:
 def pagerduty(request: HttpRequest, number: int) -> HttpResponse:
     """Say what the incident is called at PagerDuty."""
     telling.name_at_pagerduty(number, request.POST.get("name", "").strip(), by=user_of(request))
-    return redirect("incidents:step", number, StepKey.COMMUNICATE)
+    return to_step(number, StepKey.COMMUNICATE)
 
 
 @require_GET

@@ -51,7 +51,7 @@ def room(request: HttpRequest, number: int) -> HttpResponse:
         live.remember(request, topics(incident, place), place.collect_every_s)
         if same := live.unchanged(request, revision(incident, place)):
             return same
-    context = room_context(request, incident)
+    context = room_context(request, incident) | {"polled": polled}
     return render(request, "incidents/_live.html" if polled else "incidents/room.html", context)
 
 
@@ -72,7 +72,7 @@ def compose(request: HttpRequest, number: int) -> HttpResponse:
             _give(number, role, username, by)
         case commands.Unknown(sentence=sentence):
             raise Refused(sentence)
-    return _back(number)
+    return _back(number, "#compose")
 
 
 def _give(number: int, role: str, username: str, by: User) -> None:
@@ -91,7 +91,7 @@ def _give(number: int, role: str, username: str, by: User) -> None:
 def command(request: HttpRequest, number: int) -> HttpResponse:
     """Take command."""
     decide.set_commander(number, user_of(request), by=user_of(request))
-    return _back(number)
+    return _back(number, "#roles-title")
 
 
 @require_POST
@@ -100,7 +100,7 @@ def command(request: HttpRequest, number: int) -> HttpResponse:
 def join(request: HttpRequest, number: int) -> HttpResponse:
     """Join as a responder."""
     decide.set_role(number, Role.Name.RESPONDER, user_of(request), by=user_of(request))
-    return _back(number)
+    return _back(number, "#roles-title")
 
 
 @require_POST
@@ -119,7 +119,7 @@ def star(request: HttpRequest, number: int, entry: int) -> HttpResponse:
     """Mark a timeline entry as a key moment or keep it on top, or no longer."""
     name = next((name for name in decide.MARKS if name in request.POST), "")
     decide.mark(number, entry, name, request.POST.get(name) == "on", by=user_of(request))
-    return _back(number, f"#entry-{entry}")
+    return _back(number, f"#entry-{entry}-{name}")
 
 
 @require_http_methods(["GET", "POST"])
@@ -130,7 +130,7 @@ def follow_ups(request: HttpRequest, number: int) -> HttpResponse:
     form = FollowUpForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         decide.add_follow_up(number, form.save(commit=False), by=user_of(request))
-        return redirect("incidents:follow_ups", number)
+        return redirect(reverse("incidents:follow_ups", args=[number]) + "#id_title")
     context = {
         "incident": incident,
         "follow_ups": incident.follow_ups.select_related("owner"),

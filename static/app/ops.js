@@ -7,8 +7,8 @@
   const OFFLINE = "No connection to NovaOps: actions wait until the page is live again.";
 
   // A poll never overwrites what is being typed, nor folds what the reader unfolded.
-  Idiomorph.defaults.ignoreActiveValue = true;
-  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.matches("details, dialog"));
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
+    !(name === "open" && node.matches("details, dialog")) && !(name === "tabindex" && node === document.activeElement);
 
   const say = (words) => (one("#announcer").textContent = words);
   const toast = (words) => {
@@ -133,21 +133,66 @@
     });
   }
 
-  // Keys: never while typing, never one that executes something.
+  // Keys: never while typing, never one that executes: a key follows a link, and goes to a button or a field.
+  const ROWS = "main :is(tbody tr, .timeline > li, .steps > li)";
+  const REACHED = "a[href], button:enabled, input, select, textarea, summary";
+  const PLACES = { n: "main .btn-primary, main .offers a[href]", a: "main .offers a[href]" };
   let prefix = -Infinity;
+  const press = (key) => {
+    const mark = `[data-press="${CSS.escape(key)}"]`;
+    const places = [`main ${mark}`, mark, PLACES[key]].filter(Boolean).flatMap((where) => all(where));
+    const place = places.find((found) => found.checkVisibility() && !found.disabled);
+    if (place?.matches("a") && !PLACES[key]) place.click();
+    else place?.focus();
+    return place;
+  };
+  const stepRow = (by) => {
+    const rows = all(ROWS).filter((row) => row.checkVisibility() && one(REACHED, row));
+    const at = rows.findIndex((row) => row.contains(document.activeElement));
+    const row = rows[at < 0 ? 0 : at + by];
+    if (row) one(REACHED, row).focus();
+  };
+  const fold = (menu) => {
+    const within = menu.contains(document.activeElement);
+    menu.open = false;
+    if (within) one("summary", menu).focus();
+  };
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") all(".menu[open]").forEach((menu) => (menu.open = false));
-    const typing = event.target.closest?.("input, select, textarea, [contenteditable], dialog");
+    if (event.key === "Escape") all(".menu[open]").forEach(fold);
+    const typing = event.target.closest?.("input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable], dialog");
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.matches?.("textarea[data-send]"))
+      event.target.form.requestSubmit(one("[type=submit]", event.target.form));
     if (typing || event.metaKey || event.ctrlKey || event.altKey || root.dataset.keys === "off") return;
     const follows = performance.now() - prefix < 1000;
     prefix = -Infinity;
     if (follows) one(`[data-key="${CSS.escape(event.key)}"]`)?.click();
     else if (event.key === "g") prefix = performance.now();
     else if (event.key === "?") one("#display")?.showModal();
+    else if (event.key === "j" || event.key === "k") stepRow(event.key === "j" ? 1 : -1);
     else if (event.key === "/" && one("[data-filters]")) {
       event.preventDefault();
       one("[data-filters] :is(input, select)").focus();
-    }
+    } else if (press(event.key)) event.preventDefault();
+  });
+  document.addEventListener("focusin", ({ target }) => {
+    if (!target.closest("dialog")) all(".menu[open]").forEach((menu) => menu.contains(target) || (menu.open = false));
+  });
+
+  // A swap may take away what has the focus: then what stood around it gets it, so that the keyboard stays there.
+  let around = [];
+  document.addEventListener("htmx:beforeSwap", () => {
+    // Only a field is left alone: what else has the focus, such as a section, is brought up to date.
+    Idiomorph.defaults.ignoreActiveValue = document.activeElement.matches("input, select, textarea");
+    around = [];
+    for (let place = document.activeElement; place && place !== document.body; place = place.parentElement) around.push(place);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    if (!around.length || around[0].isConnected) return;
+    const place = around.map((was) => (was.isConnected ? was : was.id && document.getElementById(was.id))).find(Boolean);
+    around = [];
+    if (!place || document.activeElement !== document.body) return;
+    if (place.tabIndex < 0) place.tabIndex = -1;
+    place.focus({ preventScroll: true });
   });
 
   // Buttons that only make sense with JavaScript.
@@ -194,6 +239,11 @@
     if (!button.dataset.touched) toast("Hold the button for a moment to confirm.");
     delete button.dataset.touched;
   });
+
+  // What a page says when it opens, and what is wrong with a form that came back.
+  const told = all("main [data-told] li").map((line) => line.textContent.trim());
+  if (told.length) setTimeout(() => say(told.join(" ")), 100);
+  one("main [aria-invalid='true']")?.focus();
 
   dress();
   if (one("[data-poll]")) judge();
