@@ -1,6 +1,6 @@
-"""An action beside the page: by keyboard alone from its button to a queued run, and back to where one was."""
+"""An action beside the page; test_keys.py goes by keyboard alone from its button to the end of its run and back."""
 
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import pytest
 from django.contrib.auth.models import User
@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from novaops.runbook import planning
 from novaops.runbook.action import Risk
-from novaops.runbook.models import Plan, Run
+from novaops.runbook.models import Plan
 from tests.browser.conftest import OpenPage
 from tests.browser.looks import LOOKS
 from tests.browser.watch import faults
@@ -33,33 +33,6 @@ def open_plan(page: Page) -> None:
     expect(page.get_by_role("heading", name="Looking at nova-api")).to_be_visible()
     planning.resolve(Plan.objects.get())
     expect(page.get_by_label("Why?")).to_be_visible()
-
-
-def test_the_keyboard_alone_goes_from_the_button_to_a_queued_run(at_the_catalogue: Page) -> None:
-    page = at_the_catalogue
-    open_plan(page)
-    expect(page.get_by_role("heading", name=RING)).to_be_focused()
-    assert page.locator("[aria-current=step]").inner_text() == "2 Confirm"
-    reason = page.get_by_label("Why?")
-    while not reason.evaluate("one => one === document.activeElement"):
-        page.keyboard.press("Tab")
-    page.keyboard.type("to be heard")
-    page.keyboard.press("Tab")
-    expect(page.get_by_role("button", name="Ring the bell")).to_be_focused()
-    assert not Run.objects.exists()
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("dialog").get_by_text("Queued")).to_be_visible()
-    assert Run.objects.get().reason == "to be heard"
-    assert urlsplit(page.url).path == "/actions/"
-
-
-def test_escape_returns_to_the_button_and_nothing_happened(at_the_catalogue: Page) -> None:
-    page = at_the_catalogue
-    open_plan(page)
-    page.keyboard.press("Escape")
-    expect(page.locator("#drawer")).to_be_hidden()
-    expect(page.get_by_role("link", name="Ring the bell").last).to_be_focused()
-    assert (page.locator("#drawer-part").inner_html(), Run.objects.exists()) == ("", False)
 
 
 def test_what_was_wrong_with_the_form_comes_back_with_what_was_typed(at_the_catalogue: Page) -> None:

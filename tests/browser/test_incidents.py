@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from incidents import checklist, telling
 from incidents import incident as decide
-from incidents.models import FollowUp, Incident, TimelineEntry
+from incidents.models import FollowUp, Incident
 from incidents.telling import Said
 from novaops.outbox.models import Message
 from tests.browser.conftest import Look, OpenPage
@@ -68,25 +68,6 @@ def test_every_page_of_a_post_mortem_is_accessible(
         page.goto(path)
         assert (path, axe(page)) == (path, [])
         assert (path, too_wide(page)) == (path, False)
-
-
-def test_a_poll_brings_news_and_leaves_what_is_being_typed(
-    open_page: OpenPage, declare: Declare, commander: User, responder: User
-) -> None:
-    incident = declare(commander)
-    page = open_page(user=commander)
-    page.goto(incident.get_absolute_url())
-    composer = page.get_by_label("Write to the timeline")
-    composer.fill("half a sentence")
-    decide.note(incident.number, "Somebody else writes", by=responder)
-    page.evaluate("htmx.trigger('#room', 'refresh')")
-    page.locator("#timeline", has_text="Somebody else writes").wait_for()
-    assert composer.input_value() == "half a sentence"
-    composer.focus()
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    page.locator("#timeline", has_text="half a sentence").wait_for()
-    assert TimelineEntry.objects.filter(text="half a sentence").count() == 1
 
 
 def test_the_preview_follows_what_is_typed(open_page: OpenPage, worked: Incident, commander: User) -> None:

@@ -40,7 +40,7 @@ def test_two_commanders_edit_at_once_and_lose_nothing(
         page.goto(assess)
     second.get_by_role("textbox", name="Impact").fill("Every merchant in Lagos")
     press(second, "Save")
-    second.wait_for_url(f"**{assess}")
+    second.wait_for_url(f"**{assess}#proof")
     first.get_by_role("textbox", name="Impact").fill("Half of the merchants")
     press(first, "Save")
     expect(first.locator("#conflict")).to_contain_text("Every merchant in Lagos")
