@@ -41,6 +41,12 @@ def _of_insights(name: str) -> Callable[[Described], Any]:
     return lambda told: told.get(name) if told.get("PerformanceInsightsEnabled") else None
 
 
+def _first(told: Described, name: str) -> Described:
+    """The first of a list in a description: members of a cluster may have groups of their own or not."""
+    found: list[Described] = told.get(name) or [{}]
+    return found[0]
+
+
 def _managed_password(told: Described) -> Any:
     return True if told.get("MasterUserSecret") else None
 
@@ -65,13 +71,13 @@ SETTINGS = (
         name="DBParameterGroupName",
         key="parameter_group",
         label="Parameter group",
-        read=lambda told: told["DBParameterGroups"][0]["DBParameterGroupName"],
+        read=lambda told: _first(told, "DBParameterGroups").get("DBParameterGroupName"),
     ),
     Setting(
         name="OptionGroupName",
         key="option_group",
         label="Option group",
-        read=lambda told: told["OptionGroupMemberships"][0]["OptionGroupName"],
+        read=lambda told: _first(told, "OptionGroupMemberships").get("OptionGroupName"),
     ),
     _same("DeletionProtection", "deletion_protection", "Deletion protection", "flag"),
     _same("PubliclyAccessible", "publicly_accessible", "Publicly accessible", "flag"),

@@ -43,14 +43,17 @@ class Choice:
 
 
 def wizard_context(request: HttpRequest, environment: Environment) -> dict[str, Any]:
-    """The two ways, with what each may start from and production's settings as a plan last read them."""
+    """The ways there are, with what each may start from and production's settings as a plan last read them."""
     known, read_at = _production(environment)
     database = Database.objects.filter(environment=environment.name, name=environment.database.target).first()
     asked = {"snapshot": request.GET.get("snapshot", ""), "at": request.GET.get("at", "")}
     return {
         "environment": environment,
         "applies": RestoreSnapshot().applies(environment),
-        "choices": [_from_snapshot(environment, known, asked), _to_time(database, known, asked)],
+        "choices": [
+            _from_snapshot(environment, known, asked),
+            *([_to_time(database, known, asked)] if RestoreToTime().applies(environment) else []),
+        ],
         "target": RESTORED,
         "incident": request.GET.get("incident", "") if request.GET.get("incident", "").isdecimal() else "",
         "database": database,

@@ -63,7 +63,7 @@ class Restore(Action):
     fixed: ClassVar[dict[str, Any]] = {}
 
     def applies(self, environment: Environment) -> bool:
-        """Only where the database is an instance: a cluster's snapshots are restored by other calls."""
+        """Only where the database is an instance, unless a subclass knows better."""
         return environment.database.kind == "instance"
 
     def targets(self, environment: Environment) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ class Restore(Action):
 
     def look(self, ctx: Context) -> dict[str, Any]:
         """The source, production's settings and the room there is. What a plan chose stays chosen at its run."""
-        production = rds_snapshots.settings(ctx.environment, ctx.environment.database.target)
+        production = _production(ctx.environment)
         source, moving = self.source(ctx)
         return {
             "source": source,
@@ -197,6 +197,14 @@ def _completed(ctx: Context, copied: Facts) -> Iterable[AnyStep]:
         )
 
 
+def _production(environment: Environment) -> dict[str, Any] | None:
+    """Nova's instance, or the writer of its cluster, as RDS describes it now."""
+    name = environment.database.target
+    if environment.database.kind == "cluster":
+        name = rds.describe_cluster(environment, name).writer
+    return rds_snapshots.settings(environment, name)
+
+
 def _copied(production: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return {
         "has": carry_over.wanted(production, {}),
@@ -319,7 +327,7 @@ def _has_role(role: dict[str, str], ctx: Context, _before: dict[str, Any]) -> Se
 
 def _compared(changes: dict[str, Any], ctx: Context) -> Progress:
     """Compare what RDS says of both now: production may have changed since the plan."""
-    production = rds_snapshots.settings(ctx.environment, ctx.environment.database.target)
+    production = _production(ctx.environment)
     restored = found_of(ctx)
     if production is None or restored is None:
         return Progress(verdict=Verdict.FAILED, sentence="One of the two instances is gone.")

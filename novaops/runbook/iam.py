@@ -162,7 +162,7 @@ def _copying_key(environment: Environment) -> list[str]:
 
 def _restored(environment: Environment) -> list[str]:
     """The instances that runs make, with what a restore names of production; never production itself."""
-    named = ("db:nova-restored-*", "snapshot:*", "subgrp:*", "pg:*", "og:*")
+    named = ("db:nova-restored-*", "snapshot:*", "cluster-snapshot:*", "subgrp:*", "pg:*", "og:*")
     return [_arn(environment, "rds", resource) for resource in named]
 
 

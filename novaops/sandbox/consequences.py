@@ -61,7 +61,7 @@ class Consequences:
             _attempt(lambda: self._set(settings))
 
     def _database_restarted(self, instance: str) -> None:
-        if instance == rds.NOVA_DB or instance == rds_clusters.writer_of(rds.NOVA_CLUSTER):
+        if instance == rds.NOVA_DB or instance == rds_clusters.writer_of(rds_clusters.NOVA_CLUSTER):
             self.add(cut_database_connections)
 
     def _cache_failed_over(self, group: str, _node: str) -> None:

@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from novaops.sandbox import seed
-from novaops.sandbox.aws import rds
+from novaops.sandbox.aws import rds, rds_clusters
 from novaops.sandbox.aws.rds_model import copies
 
 TIMEOUT_S = 2
@@ -69,8 +69,8 @@ def _connected(database: str) -> "psycopg.Connection[tuple[Any, ...]]":
 
 
 def _behind(instance: str) -> str:
-    """The database behind an instance."""
-    return "nova" if instance == rds.NOVA_DB else instance
+    """The database behind an instance, or behind Nova's cluster."""
+    return "nova" if instance in (rds.NOVA_DB, rds_clusters.NOVA_CLUSTER) else instance
 
 
 def _of_snapshot(name: str) -> str:

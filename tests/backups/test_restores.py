@@ -11,6 +11,8 @@ from backups import carry_over
 from backups.models import Restore
 from backups.restore_forms import setting_fields
 from novaops.runbook.models import Plan, Run
+from tests.actions.conftest import cluster as cluster
+from tests.actions.conftest import declare as declare
 from tests.backups import world
 from tests.servers import Nova
 
@@ -125,3 +127,24 @@ def test_the_plan_shows_each_setting_of_production_and_what_it_costs(
 
 def test_every_setting_can_be_changed_in_the_form() -> None:
     assert set(setting_fields()) == {setting.key for setting in carry_over.SETTINGS}
+
+
+@pytest.mark.long
+def test_a_clusters_snapshot_is_restored_into_an_instance_as_its_writer_is(
+    aws: Nova, cluster: str, run_through: Callable[..., Run], plan_of: Callable[..., Plan], responder: User
+) -> None:
+    kept = world.a_second_ago(5)
+    world.insert_users(kept)
+    taken = run_through(responder, "create-snapshot")
+    assert taken.status == "succeeded", taken.outcome
+    run = run_through(responder, "restore-snapshot")
+    assert run.status == "succeeded", run.outcome
+    (effect,) = [one for one in aws.effects() if one["operation"] == "RestoreDBInstanceFromDBSnapshot"]
+    assert effect["params"]["DBClusterSnapshotIdentifier"] == run.plan.facts["source"]["snapshot"]
+    (name,) = world.made_by(aws)
+    assert "DBClusterIdentifier" not in world.described(name)
+    (users,) = [table for table in Restore.objects.get(run=run).tables if table["name"] == "users"]
+    assert (users["lost_rows"], users["newest_at"]) == (0, kept.isoformat())
+    assert any("becomes an instance" in check["sentence"] for check in run.plan.prechecks)
+    refusals = plan_of(responder, "restore-snapshot", kms_key="arn:aws:kms:eu-west-1:123456789012:key/x").refusals
+    assert refusals == ["RDS copies no snapshot of a cluster, so that it cannot be put under another key."]

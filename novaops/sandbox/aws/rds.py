@@ -32,8 +32,6 @@ from novaops.sandbox.aws.wire import ACCOUNT, REGION, AwsError, Params, arn, att
 __all__ = ["find", "install", "on_restart", "reset", "seed"]
 
 NOVA_DB = "nova-db"
-# A cluster of this name, where somebody makes one, has Nova's database, too.
-NOVA_CLUSTER = "nova"
 NOVA_PARAMETER_GROUP = "nova-pg16"
 NOVA_SECURITY_GROUPS = ["sg-0a1b2c3d4e5f60001", "sg-0a1b2c3d4e5f60002"]
 NOVA_SETTINGS = {

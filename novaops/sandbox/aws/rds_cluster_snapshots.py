@@ -6,8 +6,17 @@ from datetime import datetime
 
 from novaops.sandbox.aws import rds_copies
 from novaops.sandbox.aws.query import Document
-from novaops.sandbox.aws.rds_clusters import Cluster, find_cluster
-from novaops.sandbox.aws.rds_model import INSTANCE_QUOTA, checked_name, events, filtered, instances, snapshots
+from novaops.sandbox.aws.rds_clusters import NOVA_CLUSTER, Cluster, find_cluster
+from novaops.sandbox.aws.rds_model import (
+    INSTANCE_QUOTA,
+    checked_name,
+    copies,
+    events,
+    filtered,
+    find,
+    instances,
+    snapshots,
+)
 from novaops.sandbox.aws.rds_snapshots import MANUAL_QUOTA, TAKES_S
 from novaops.sandbox.aws.wire import AwsError, Params, arn
 from novaops.sandbox.world import world
@@ -24,9 +33,13 @@ SAME_NAME = ("DBClusterIdentifier", "DbClusterResourceId", "Engine", "EngineVers
 
 @dataclass
 class ClusterSnapshot:
-    """One snapshot of a cluster; `wire` is what DescribeDBClusterSnapshots says once it is finished."""
+    """One snapshot of a cluster; `wire` is what DescribeDBClusterSnapshots says once it is finished.
+
+    `settings` are those of the writer, for an instance that is restored from it.
+    """
 
     wire: Document
+    settings: Document = field(default_factory=dict)
     started_at: datetime = field(default_factory=world.now)
 
     @property
@@ -74,6 +87,8 @@ def delete_db_cluster_snapshot(params: Params) -> Document:
     if snapshot.wire["SnapshotType"] != "manual" or snapshot.wire["Status"] != "available":
         raise AwsError("InvalidDBClusterSnapshotStateFault", f"Cannot delete the cluster snapshot {snapshot.id}.")
     del cluster_snapshots[snapshot.id]
+    for hook in copies.on_snapshot_gone:
+        hook(snapshot.id)
     return {"DBClusterSnapshot": {**snapshot.described(), "Status": "deleted"}}
 
 
@@ -101,9 +116,21 @@ def _take(cluster: Cluster, identifier: str, kind: str, tags: list[Document]) ->
     wire = {name: copy.deepcopy(cluster.wire[name]) for name in SAME_NAME if name in cluster.wire}
     names = {"DBClusterSnapshotIdentifier": identifier, "DBClusterSnapshotArn": _arn(identifier)}
     own = {"SnapshotType": kind, "Status": "creating", "SnapshotCreateTime": world.now(), "TagList": tags}
-    made = cluster_snapshots[identifier] = ClusterSnapshot({**wire, **names, **own})
+    settings = {name: value for name, value in find(cluster.writer).wire.items() if name != "DBClusterIdentifier"}
+    made = cluster_snapshots[identifier] = ClusterSnapshot({**wire, **names, **own}, copy.deepcopy(settings))
+    if cluster.id == NOVA_CLUSTER:
+        for hook in copies.on_snapshot:
+            hook(cluster.id, identifier)
     world.later(TAKES_S, lambda: made.wire.update(Status="available"))
     return made
+
+
+def usable(identifier: str) -> ClusterSnapshot:
+    """The snapshot of that name or ARN, which must be finished."""
+    snapshot = _find(identifier)
+    if snapshot.wire["Status"] != "available":
+        raise AwsError("InvalidDBClusterSnapshotStateFault", f"{snapshot.id} is not in available state.")
+    return snapshot
 
 
 def _free(name: str) -> str:

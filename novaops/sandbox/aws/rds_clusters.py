@@ -18,6 +18,8 @@ from novaops.sandbox.aws.rds_model import (
 from novaops.sandbox.aws.wire import REGION, AwsError, Params, arn
 from novaops.sandbox.world import world
 
+# A cluster of this name, where somebody makes one, has Nova's database, too.
+NOVA_CLUSTER = "nova"
 COPIED = ("Engine", "EngineVersion", "MasterUsername", "AllocatedStorage", "StorageEncrypted", "BackupRetentionPeriod",
           "PreferredBackupWindow", "DeletionProtection")  # fmt: skip
 

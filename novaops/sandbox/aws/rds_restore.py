@@ -3,7 +3,7 @@
 import copy
 from datetime import datetime
 
-from novaops.sandbox.aws import rds_options
+from novaops.sandbox.aws import rds_cluster_snapshots, rds_options
 from novaops.sandbox.aws.query import Document, aware, is_true
 from novaops.sandbox.aws.rds_instances import come_up
 from novaops.sandbox.aws.rds_model import Instance, copies, fresh, new_name
@@ -17,11 +17,23 @@ NOT_ACCEPTED = {"MonitoringInterval", "MonitoringRoleArn", "EnablePerformanceIns
 def restore_db_instance_from_db_snapshot(params: Params) -> Document:
     """RestoreDBInstanceFromDBSnapshot: what is not passed gets AWS's default, not the source's setting."""
     identifier = new_name(params["DBInstanceIdentifier"])
+    if params.get("DBClusterSnapshotIdentifier"):
+        return _from_cluster(identifier, params)
     snapshot = usable(params["DBSnapshotIdentifier"])
     tags = {"Tags": snapshot.wire["TagList"], **params}
     answer = _restore(identifier, snapshot.settings, tags, f"Restored from snapshot {snapshot.id}")
     source, moment = snapshot.wire["DBInstanceIdentifier"], snapshot.wire["SnapshotDatabaseTime"]
     _tell(identifier, source, snapshot.id, moment)
+    return answer
+
+
+def _from_cluster(identifier: str, params: Params) -> Document:
+    """From the snapshot of a Multi-AZ DB cluster: an instance with what its writer had, where nothing is passed."""
+    if params.get("DBSnapshotIdentifier"):
+        raise AwsError("InvalidParameterCombination", "Name either a DB snapshot or a DB cluster snapshot.")
+    snapshot = rds_cluster_snapshots.usable(params["DBClusterSnapshotIdentifier"])
+    answer = _restore(identifier, snapshot.settings, params, f"Restored from snapshot {snapshot.id}")
+    _tell(identifier, snapshot.wire["DBClusterIdentifier"], snapshot.id, snapshot.wire["SnapshotCreateTime"])
     return answer
 
 
