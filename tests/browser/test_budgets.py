@@ -1,4 +1,4 @@
-"""What the overview weighs, measured in the browser (UX.md, section 8: budgets, not targets)."""
+"""What the overview and a page of a service weigh, measured in the browser (UX.md, section 8: budgets, not targets)."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,6 +66,12 @@ def test_the_first_load_stays_within_its_budget(overview: Page) -> None:
     assert first.kinds["Stylesheet"] <= 15_000
     assert overview.evaluate("document.querySelectorAll('*').length") <= 1200
     assert overview.evaluate("paints.cls") <= 0.02
+
+
+def test_a_page_of_a_service_asks_no_more_often(overview: Page) -> None:
+    first = load(overview, "/services/database/")
+    assert first.requests <= 15
+    assert first.bytes <= 200_000
 
 
 def test_the_overview_is_painted_in_time(open_page: OpenPage, viewer: User) -> None:
