@@ -1,8 +1,11 @@
 """The timeline as the room shows it: the newest first, filtered, page by page, with what is pinned above it."""
 
 from dataclasses import dataclass
+from datetime import UTC
 
 from django.db.models import Q, QuerySet
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import is_aware, make_aware
 
 from incidents.models import Incident, TimelineEntry
 
@@ -26,11 +29,15 @@ SHOWS: dict[str, tuple[str, Q]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """A page of the timeline; `older` is the entry that the next page begins before, None on the last one."""
+    """A page of the timeline; `older` is the entry that the next page begins before, `oldest` that of the last page.
+
+    Both are None on the last page.
+    """
 
     entries: list[TimelineEntry]
     pinned: list[TimelineEntry]
     older: int | None
+    oldest: int | None
     show: str
     before: int | None
 
@@ -53,6 +60,26 @@ def page(incident: Incident, show: str = "", before: int | None = None, limit: i
         entries=found,
         pinned=list(told.filter(pinned=True).order_by("-at", "-id")[:MOST_PINNED])[::-1] if show != "pinned" else [],
         older=found[-1].pk if more else None,
+        oldest=_after_the_first(rows, limit) if more else None,
         show=show,
         before=before,
     )
+
+
+def _after_the_first(rows: QuerySet[TimelineEntry], limit: int) -> int | None:
+    """The entry that comes after the first `limit` of them."""
+    return rows.order_by("at", "id").values_list("pk", flat=True)[limit : limit + 1].first()
+
+
+def told_after(incident: Incident, until: str) -> int | None:
+    """The first entry after that time (in UTC, a whole minute included); None where there is none, or no such time."""
+    try:
+        at = parse_datetime(until)
+    except ValueError:
+        return None
+    if at is None:
+        return None
+    at = at if is_aware(at) else make_aware(at, UTC)
+    end = at.replace(second=59, microsecond=999_999) if len(until) == len("2026-11-25T14:00") else at
+    later = incident.timeline.filter(at__gt=end)
+    return later.order_by("at", "id").values_list("pk", flat=True).first()

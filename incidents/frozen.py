@@ -14,7 +14,7 @@ from incidents.evidence import ErrorRate
 from incidents.models import PROOF, Incident, TimelineEntry
 
 SPAN = timedelta(hours=1)
-MOST_CHARTS = 8
+MOST_CHARTS, MOST_EXCERPTS = 8, 20
 # The error rate is at its baseline when it is no more than this above what it was in the hour before.
 TOLERATED_POINTS = 1.0
 SHORTEST = timedelta(minutes=1)
@@ -50,7 +50,8 @@ def latest(incident: Incident) -> TimelineEntry | None:
 
 def excerpts(incident: Incident) -> list[TimelineEntry]:
     """What was attached of the logs."""
-    return list(incident.timeline.filter(kind=TimelineEntry.Kind.STATE, data__has_key="excerpt").order_by("at", "id"))
+    found = incident.timeline.filter(kind=TimelineEntry.Kind.STATE, data__has_key="excerpt")
+    return list(found.order_by("at", "id")[:MOST_EXCERPTS])
 
 
 def error_rate(incident: Incident, verify_for_s: int) -> ErrorRate | None:

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
 from dashboard.context_processors import ON_REQUEST
-from incidents import frozen, presence
+from incidents import entries, frozen, presence
 from incidents.entries import SHOWS
 from incidents.forms import OwnerForm, of_step
 from incidents.guard import Refused, where
@@ -123,7 +123,8 @@ def to_step(number: int, key: str, place: str = "proof") -> HttpResponse:
 
 def room_context(request: HttpRequest, incident: Incident) -> dict[str, Any]:
     """The context of the room's templates."""
-    show, edge = request.GET.get("show", ""), whole(request.GET.get("before", ""))
+    show, until = request.GET.get("show", ""), request.GET.get("until", "")
+    edge = entries.told_after(incident, until) if until else whole(request.GET.get("before", ""))
     # Read before the evidence: what is sent in between still counts as on its way, so that the page asks again.
     so_far = told(incident)
     room = build(incident, where(incident), user_of(request), show, edge)

@@ -44,7 +44,8 @@ def matching(found: QuerySet[Incident], text: str) -> QuerySet[Incident]:
     wanted = words_of(text)[:MOST_WORDS]
     if not wanted:
         return found
-    query = " & ".join(f"'{word}':*" for word in wanted)
+    # One letter alone begins a word of nearly everything.
+    query = " & ".join(f"'{word}':*" if len(word) > 1 else f"'{word}'" for word in wanted)
     # The words hold letters and digits only; the query is a parameter besides.
     hit: Any = RawSQL("lexemes @@ %s::tsquery", [query], output_field=BooleanField())
     folded = Words.objects.filter(hit).values("incident")

@@ -17,7 +17,7 @@ from incidents.checklist import spent
 from incidents.guard import where
 from incidents.health import titles
 from incidents.measures import measures
-from incidents.models import FollowUp, Incident, Link, TimelineEntry
+from incidents.models import PROOF, FollowUp, Incident, Link, TimelineEntry
 from incidents.postmortem import curves, measured
 from incidents.postmortem.story import (
     AlertFact,
@@ -51,9 +51,7 @@ def gather(incident: Incident, *, base_url: str) -> Story:
     place = where(incident)
     seen = measured.window(incident, place, now)
     figures, figures_query = measured.figures(incident, seen)
-    newest = list(incident.timeline.select_related("author").order_by("-starred", "-at", "-id")[: MOST_LINES + 1])
-    told = sorted(newest[:MOST_LINES], key=lambda entry: (entry.at, entry.pk))
-    left_out = incident.timeline.count() - MOST_LINES if len(newest) > MOST_LINES else 0
+    told, left_out = _told(incident)
     return Story(
         number=incident.number,
         uid=str(incident.uid),
@@ -76,7 +74,7 @@ def gather(incident: Incident, *, base_url: str) -> Story:
         runs=tuple(_run(run) for run in runs),
         earlier_runs=_earlier_runs(incident),
         earlier_changes=_earlier_changes(told),
-        reports=_lines(incident, Q(data__has_key="report")),
+        reports=_lines(incident, PROOF & Q(data__has_key="report")),
         messages=_lines(incident, Q(kind=Kind.MESSAGE)),
         merged=_merged(incident, now),
         roles=_roles(incident),
@@ -105,8 +103,18 @@ def _title(kind: str) -> str:
     return titles([kind])[0]
 
 
+def _told(incident: Incident) -> tuple[list[TimelineEntry], int]:
+    """What the document's table tells, in its order, and how many more there are: key moments before the newest."""
+    newest = incident.timeline.select_related("author").order_by("-at", "-id")
+    key = list(newest.filter(starred=True)[: MOST_LINES + 1])
+    told = [*key, *newest.filter(starred=False)[: MOST_LINES + 1 - len(key)]]
+    left_out = incident.timeline.count() - MOST_LINES if len(told) > MOST_LINES else 0
+    return sorted(told[:MOST_LINES], key=lambda entry: (entry.at, entry.pk)), left_out
+
+
 def _participants(incident: Incident) -> tuple[str, ...]:
-    wrote = incident.timeline.filter(author__isnull=False).order_by().values("author")
+    # Not made distinct by the database, which would walk through the authors of all incidents.
+    wrote = set(incident.timeline.order_by().values_list("author_id", flat=True)) - {None}
     held = incident.roles.order_by().values("user")
     people = User.objects.filter(Q(pk__in=wrote) | Q(pk__in=held))
     return tuple(people.order_by("username").values_list("username", flat=True))

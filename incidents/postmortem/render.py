@@ -5,12 +5,15 @@ CommonMark or GFM with the same allowlist shows the exported file alike; images 
 """
 
 import re
+from functools import lru_cache
 
 import nh3
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 
 MAX_BYTES = 200 * 1024
+# How many rendered documents a process keeps.
+KEPT = 16
 TAGS = {
     *("h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "blockquote", "pre", "code", "em", "strong", "s", "del"),
     *("ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td", "a"),
@@ -44,5 +47,10 @@ def normalised(text: str) -> str:
 
 def render(source: str) -> SafeString:
     """The document without front matter and markers. Longer than MAX_BYTES is refused by the form, not here."""
-    body = MARKER.sub("", FRONT_MATTER.sub("", normalised(source)))
-    return mark_safe(cleaner.clean(parser.render(body)))  # noqa: S308 (nh3 keeps only the allowlist above)
+    return mark_safe(_html(normalised(source)))  # noqa: S308 (nh3 keeps only the allowlist above)
+
+
+@lru_cache(maxsize=KEPT)
+def _html(source: str) -> str:
+    """A long document takes a tenth of a second, and is read more often than written."""
+    return cleaner.clean(parser.render(MARKER.sub("", FRONT_MATTER.sub("", source))))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -63,6 +64,16 @@ def test_the_timeline_is_filtered_pinned_and_read_page_by_page(
     assert "note 0." not in text(client.get(room))
     client.post(url("star", incident.number, first.pk), {"pinned": "on"})
     assert "note 0." in text(client.get(room))
+    (oldest,) = re.findall(r'href="([^"]+)">The beginning', text(client.get(f"{room}?show=notes")))
+    assert re.findall(r"note \d\.", text(client.get(unescape(oldest))))[-1] == "note 0."
+    for until, seen in (
+        (f"{first.at - timedelta(minutes=1):%Y-%m-%dT%H:%M}", False),
+        (f"{first.at:%Y-%m-%dT%H:%M:%S.%f}", True),
+        ("yesterday", False),
+        ("2026-99-99T00:00", False),
+    ):
+        shown = text(client.get(room, {"show": "notes", "until": until}))
+        assert (f'id="entry-{first.pk}"' in shown) == seen, until
     older = text(client.get(f"{room}?before={first.pk}"))
     assert "hx-get" not in older.partition('id="room"')[2].partition(">")[0]
 
