@@ -137,6 +137,7 @@ def reopen(number: int, reason: str, *, by: User) -> Incident:
     incident.state, incident.resolved_at = Incident.State.OPEN, None
     incident.save(update_fields=["state", "resolved_at"])
     Waiver.objects.filter(incident=incident).delete()
+    owed.reopened(incident)
     incident.steps.filter(key__in=[StepKey.RESOLVE, StepKey.POSTMORTEM]).update(
         state=State.OPEN, done_at=None, done_by=None, evidence=[], override_reason=""
     )
@@ -213,6 +214,7 @@ def _move(incident: Incident, key: StepKey, facts: Facts) -> None:
     elif key == StepKey.RESOLVE:
         incident.state, incident.resolved_at = Incident.State.RESOLVED, facts.now
         incident.mitigated_at = incident.mitigated_at or (_mitigated_at(facts) if facts.succeeded_runs else None)
+        owed.resolved(incident)
     elif key == StepKey.POSTMORTEM and not incident.is_open:
         incident.state = Incident.State.CLOSED
     incident.save(update_fields=["state", "mitigated_at", "resolved_at"])

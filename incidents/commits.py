@@ -11,7 +11,7 @@ from incidents.models import Postmortem
 from incidents.timeline import Kind, append
 from novaops.audit import chain
 from novaops.cloud import git
-from novaops.cloud.errors import NotSent, OutsideError
+from novaops.cloud.errors import Ambiguous, NotSent, OutsideError
 from novaops.environment import Postmortems
 
 logger = logging.getLogger(__name__)
@@ -31,8 +31,10 @@ def carry_out(pk: int) -> None:
     try:
         place = where(postmortem.incident).postmortems
         made = _commit(postmortem, place)
-    except NotSent as failure:
+    except (NotSent, Ambiguous) as failure:
+        # Made again it commits once, so that also what may have arrived is simply asked for again.
         logger.warning("The commit of post-mortem %s waits: %s", pk, failure)
+        Postmortem.objects.filter(pk=pk, commit_state=State.WAITING).update(commit_sentence=f"{failure}".rstrip("."))
         return
     except (OutsideError, Refused) as failure:
         _end(postmortem, State.FAILED, str(failure))

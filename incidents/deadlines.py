@@ -65,10 +65,11 @@ def settle(now: datetime) -> None:
 
 def remind(now: datetime) -> None:
     """Tell of each document that has come nearer to its time since it was last told of."""
-    for postmortem in owed.documents().filter(due_at__lte=now + STAGES[0].before, reminded__lt=len(STAGES))[:AT_A_TIME]:
-        stage = sum(now >= postmortem.due_at - one.before for one in STAGES)
-        if stage > postmortem.reminded:
-            _remind(postmortem, stage)
+    reached = Q(pk=None)
+    for number, stage in enumerate(STAGES, 1):
+        reached |= Q(due_at__lte=now + stage.before, reminded__lt=number)
+    for postmortem in owed.documents().filter(reached)[:AT_A_TIME]:
+        _remind(postmortem, sum(now >= postmortem.due_at - one.before for one in STAGES))
 
 
 @transaction.atomic
@@ -80,9 +81,8 @@ def _remind(postmortem: Postmortem, stage: int) -> None:
     said = f"The post-mortem {STAGES[stage - 1].words}"
     address = f"{base_url()}{reverse('incidents:postmortem', args=[incident.number])}"
     append(incident, Kind.STATE, f"{said}: {postmortem.due_at:%Y-%m-%d %H:%M} UTC")
-    _slack(
-        incident, f"{said} for {incident.name}: {incident.title}\n{address}", f"postmortem:{postmortem.pk}:due:{stage}"
-    )
+    key = f"postmortem:{postmortem.pk}:due:{postmortem.due_at.isoformat()}:{stage}"
+    _slack(incident, f"{said} for {incident.name}: {incident.title}\n{address}", key)
     _record("postmortem.reminded", incident, stage=STAGES[stage - 1].words)
 
 

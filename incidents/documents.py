@@ -54,10 +54,10 @@ def ensure(number: int, *, by: User | None, base_url: str) -> Postmortem:
 
 
 @transaction.atomic
-def save(number: int, text: str, version: int, *, by: User, typed: bool = True) -> Postmortem:
+def save(number: int, text: str, version: int, *, by: User, typed: bool = True, tab: str = "") -> Postmortem:
     """Save a text that was opened at `version`. Raises Conflict where another one was saved since.
 
-    `typed`: it is what its author's draft became; a program's text leaves the draft of its owner alone.
+    `typed`: it is what its author's draft of that `tab` became; a program's text leaves the drafts of its owner alone.
     """
     incident, _ = locked(number, by=by, verb=Verb.JOIN)
     postmortem = Postmortem.objects.get(incident=incident)
@@ -65,7 +65,7 @@ def save(number: int, text: str, version: int, *, by: User, typed: bool = True) 
     if len(text.encode()) > MAX_BYTES:
         raise Refused(f"The text is longer than {MAX_BYTES // 1024} KB.")
     if typed and (text == postmortem.text or version == postmortem.version):
-        drafts.drop(postmortem, by)
+        drafts.drop(postmortem, by, tab)
     if text == postmortem.text:
         return postmortem
     if version != postmortem.version:
@@ -114,8 +114,10 @@ def export(number: int, *, by: User) -> Postmortem:
             postmortem.text,
             ours=lambda name, text: _ours(incident, folder, name, text),
         )
-    except (OSError, files.OutsideFolder) as failure:
-        raise Refused(f"The file could not be written: {failure}") from failure
+    except files.OutsideFolder as failure:
+        raise Refused(f"Nothing was written: {failure}") from failure
+    except OSError as failure:
+        raise Refused(f"Nothing was written to {folder}: {failure.strerror or failure}.") from failure
     postmortem.folder, postmortem.file_name = folder, name
     postmortem.exported_at, postmortem.exported_version = timezone.now(), postmortem.version
     # The repository is a real one: a rehearsal stays a file.

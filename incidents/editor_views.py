@@ -1,10 +1,13 @@
 """The editor of a post-mortem: preview and findings while typing, kept by itself, saved against a version, compared."""
 
+import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from incidents import documents, drafts, reviews
@@ -23,6 +26,15 @@ from novaops.access.policy import Verb
 PAGE = "incidents/postmortem_edit.html"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Typed:
+    """A text, the version it was opened at, and the editor's page that it was typed in."""
+
+    text: str
+    version: int
+    tab: str
+
+
 @require_http_methods(["GET", "POST"])
 @requires(Verb.JOIN)
 def edit(request: HttpRequest, number: int) -> HttpResponse:
@@ -35,41 +47,42 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
     shown = context(request, incident, postmortem) | {"form": form}
     if not form.is_valid():
         return render(request, PAGE, shown, status=409)
+    typed = Typed(**form.cleaned_data)
     try:
-        saved = documents.save(number, form.cleaned_data["text"], form.cleaned_data["version"], by=user_of(request))
+        saved = documents.save(number, typed.text, typed.version, by=user_of(request), tab=typed.tab)
     except Refused as refusal:
         form.add_error("text", refusal.sentence)
         return render(request, PAGE, shown, status=409)
     except documents.Conflict as conflict:
-        text, version = form.cleaned_data["text"], form.cleaned_data["version"]
-        return render(request, PAGE, _conflict(request, incident, conflict.current, text, version), status=409)
+        return render(request, PAGE, _conflict(request, incident, conflict.current, typed), status=409)
     messages.success(request, f"Version {saved.version} is saved.")
-    return redirect("incidents:postmortem", number)
+    return redirect(f"{reverse('incidents:postmortem', args=[number])}?saved={saved.version}")
 
 
 def _opened(request: HttpRequest, incident: Incident, postmortem: Postmortem) -> HttpResponse:
-    draft = drafts.of(postmortem, user_of(request))
+    tab, chosen = str(uuid.uuid4()), request.GET.get("draft", "")
+    draft, others = drafts.take_up(postmortem, user_of(request), tab, int(chosen) if chosen.isdecimal() else None)
     if draft and draft.version != postmortem.version:
-        shown = _conflict(request, incident, postmortem, draft.text, draft.version)
-        return render(request, PAGE, shown | {"draft": draft})
+        typed = Typed(text=draft.text, version=draft.version, tab=tab)
+        return render(
+            request, PAGE, _conflict(request, incident, postmortem, typed) | {"draft": draft, "others": others}
+        )
     text = draft.text if draft else postmortem.text
-    form = PostmortemForm(initial={"text": text, "version": postmortem.version})
-    shown = context(request, incident, postmortem) | {"form": form, "draft": draft}
+    form = PostmortemForm(initial={"text": text, "version": postmortem.version, "tab": tab})
+    shown = context(request, incident, postmortem) | {"form": form, "draft": draft, "others": others}
     if draft:
         shown |= {"html": as_html(text), "findings": reviews.findings(postmortem, text)}
     return render(request, PAGE, shown)
 
 
-def _conflict(
-    request: HttpRequest, incident: Incident, current: Postmortem, typed: str, version: int
-) -> dict[str, Any]:
+def _conflict(request: HttpRequest, incident: Incident, current: Postmortem, typed: Typed) -> dict[str, Any]:
     """Both texts joined, in a form that names the newer version: saving it is a decision. The typed one is kept."""
     by = user_of(request)
-    base = current.versions.filter(version=version).values_list("text", flat=True).first() or ""
-    joined = merge3(base, current.text, typed)
-    drafts.keep(incident.number, typed, version, by=by)
+    base = current.versions.filter(version=typed.version).values_list("text", flat=True).first() or ""
+    joined = merge3(base, current.text, typed.text)
+    drafts.keep(incident.number, typed.text, typed.version, by=by, tab=typed.tab)
     return context(request, incident, current) | {
-        "form": PostmortemForm(initial={"text": joined.text, "version": current.version}),
+        "form": PostmortemForm(initial={"text": joined.text, "version": current.version, "tab": typed.tab}),
         "conflict": current,
         "both": joined.both,
         "latest": current.versions.select_related("by").first(),
@@ -99,15 +112,17 @@ def autosave(request: HttpRequest, number: int) -> HttpResponse:
     form = PostmortemForm(request.POST)
     if not form.is_valid():
         return render(request, "incidents/_kept.html", {"refusal": "The text cannot be kept."}, status=422)
-    version: int = form.cleaned_data["version"]
+    typed, by = Typed(**form.cleaned_data), user_of(request)
     try:
-        current = drafts.keep(number, form.cleaned_data["text"], version, by=user_of(request))
+        current = drafts.keep(number, typed.text, typed.version, by=by, tab=typed.tab)
     except Refused as refusal:
         return render(request, "incidents/_kept.html", {"refusal": refusal.sentence}, status=422)
-    if current.version == version:
-        return render(request, "incidents/_kept.html", {"draft": drafts.of(current, user_of(request))})
-    base = current.versions.filter(version=version).values_list("text", flat=True).first() or ""
+    draft = current.drafts.filter(user=by, tab=typed.tab).first()
+    if current.version == typed.version:
+        return render(request, "incidents/_kept.html", {"draft": draft})
+    base = current.versions.filter(version=typed.version).values_list("text", flat=True).first() or ""
     shown = {"conflict": current, "latest": current.versions.select_related("by").first(), "number": number}
+    shown |= {"draft": draft}
     return render(request, "incidents/_kept.html", shown | {"difference": diff.between(base, current.text)}, status=409)
 
 

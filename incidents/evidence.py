@@ -218,7 +218,10 @@ def _postmortem_missing(facts: Facts) -> list[Missing]:
     if not facts.exported:
         found.append(Missing(sentence="The post-mortem is not exported.", mend="Finish it, then export it."))
     found += [
-        Missing(sentence=f"The follow-up “{title}” has no owner or no date.", mend="Give it both under Follow-ups.")
+        Missing(
+            sentence=f"The follow-up “{title}” has no owner who is still here, or no date.",
+            mend="Give it both under Follow-ups.",
+        )
         for title in facts.loose_follow_ups
     ]
     return found

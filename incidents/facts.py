@@ -124,8 +124,9 @@ def _published(incident: Incident) -> Evidence | None:
 
 
 def _loose(incident: Incident) -> tuple[str, ...]:
-    """Open follow-ups that nobody owns, or that have no date."""
-    lacking = incident.follow_ups.filter(Q(owner=None) | Q(due=None), state=FollowUp.State.OPEN)
+    """Open follow-ups that nobody owns who is still here, or that have no date."""
+    lacks = Q(owner=None) | Q(owner__is_active=False) | Q(due=None)
+    lacking = incident.follow_ups.filter(lacks, state=FollowUp.State.OPEN)
     return tuple(lacking.values_list("title", flat=True))
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 
-from incidents.guard import locked
+from incidents.guard import Refused, locked
 from incidents.models import FollowUp
 from incidents.timeline import publish
 from novaops.access.policy import Verb
@@ -19,7 +20,21 @@ from novaops.audit.export import csv_lines
 FILTERS = ("state", "owner", "due", "kind", "q")
 DUE = {"overdue": "Overdue", "week": "Within a week", "none": "No date"}
 NOBODY = "nobody"
-COLUMNS = ("incident", "severity", "title", "kind", "owner", "due", "state", "overdue", "created_at", "closed_at")
+# As an owner: somebody whose account is closed by now.
+LEFT = "left"
+COLUMNS = (
+    "incident",
+    "severity",
+    "title",
+    "kind",
+    "owner",
+    "owner_left",
+    "due",
+    "state",
+    "overdue",
+    "created_at",
+    "closed_at",
+)
 State = FollowUp.State
 
 
@@ -33,8 +48,8 @@ def find(asked: Mapping[str, str], today: date, environment: str = "") -> QueryS
     if asked["kind"] in FollowUp.Kind.values:
         found = found.filter(kind=asked["kind"])
     if asked["owner"]:
-        whose = {"owner": None} if asked["owner"] == NOBODY else {"owner__username": asked["owner"]}
-        found = found.filter(**whose)
+        whose = {NOBODY: Q(owner=None), LEFT: Q(owner__is_active=False)}
+        found = found.filter(whose.get(asked["owner"], Q(owner__username=asked["owner"])))
     if asked["q"]:
         found = found.filter(title__icontains=asked["q"])
     return _due(found, asked["due"], today).order_by(F("due").asc(nulls_last=True), "id")
@@ -55,6 +70,8 @@ def change(pk: int, values: Mapping[str, Any], *, by: User) -> FollowUp:
     incident, _ = locked(number, by=by, verb=Verb.JOIN)
     each = FollowUp.objects.select_for_update(of=("self",)).select_related("owner").get(pk=pk)
     before = _said(each)
+    if values.get("due", each.due) != each.due:
+        refuse_past(values["due"])
     for name in values.keys() & {"title", "kind", "owner", "due"}:
         setattr(each, name, values[name])
     each.save()
@@ -70,6 +87,12 @@ def change(pk: int, values: Mapping[str, Any], *, by: User) -> FollowUp:
         detail={"follow_up": pk, "from": before, "to": _said(each)},
     )
     return each
+
+
+def refuse_past(due: date | None) -> None:
+    """Raise Refused where a new date is one that nobody can keep any more."""
+    if due and due < timezone.now().date():
+        raise Refused(f"{due:%Y-%m-%d} is over: choose today or a later day.")
 
 
 def _said(each: FollowUp) -> dict[str, str]:
@@ -89,6 +112,7 @@ def rows(found: Iterable[FollowUp], today: date) -> Iterator[dict[str, Any]]:
             "title": each.title,
             "kind": each.kind,
             "owner": _owner(each),
+            "owner_left": bool(each.owner_id) and not each.owned,
             "due": each.due.isoformat() if each.due else "",
             "state": each.state,
             "overdue": each.is_late(today),

@@ -1,13 +1,17 @@
 """The forms of incidents. Times are typed in UTC."""
 
+from datetime import date
 from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
+from django.db.models import Q
 
 from dashboard.models import Alert
 from dashboard.services.base import services
 from incidents.drafting import PAGE_WORDS
+from incidents.follow_ups import refuse_past
+from incidents.guard import Refused
 from incidents.incident import CHANNELS
 from incidents.models import FollowUp, Incident, Role, SlackPerson
 from incidents.moments import TITLES
@@ -124,7 +128,18 @@ class OwnerForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["owner"].queryset = User.objects.filter(is_active=True).order_by("username")  # type: ignore[attr-defined]
+        here = Q(is_active=True) | Q(pk=self.instance.owner_id)
+        self.fields["owner"].queryset = User.objects.filter(here).order_by("username")  # type: ignore[attr-defined]
+
+    def clean_due(self) -> date | None:
+        """A new date lies ahead; one that has passed may stay."""
+        due: date | None = self.cleaned_data["due"]
+        if "due" in self.changed_data:
+            try:
+                refuse_past(due)
+            except Refused as refusal:
+                raise forms.ValidationError(refusal.sentence) from refusal
+        return due
 
 
 class MomentForm(forms.Form):
@@ -232,7 +247,18 @@ class FollowUpForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["owner"].queryset = User.objects.filter(is_active=True).order_by("username")  # type: ignore[attr-defined]
+        here = Q(is_active=True) | Q(pk=self.instance.owner_id)
+        self.fields["owner"].queryset = User.objects.filter(here).order_by("username")  # type: ignore[attr-defined]
+
+    def clean_due(self) -> date | None:
+        """A new date lies ahead; one that has passed may stay."""
+        due: date | None = self.cleaned_data["due"]
+        if "due" in self.changed_data:
+            try:
+                refuse_past(due)
+            except Refused as refusal:
+                raise forms.ValidationError(refusal.sentence) from refusal
+        return due
 
 
 def of_step(incident: Incident, key: str) -> dict[str, forms.Form]:
@@ -257,3 +283,5 @@ class PostmortemForm(forms.Form):
         label="Markdown",
     )
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
+    # The page of the editor, of which one person may have several open.
+    tab = forms.CharField(widget=forms.HiddenInput, required=False, max_length=36)

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from incidents import drafting, health
+from incidents.follow_ups import refuse_past
 from incidents.guard import Refused, changed, expect, locked, permit
 from incidents.links import link_what_is_there
 from incidents.models import FollowUp, Incident, Role, TimelineEntry
@@ -182,6 +183,7 @@ def mark(number: int, entry: int, name: str, on: bool, *, by: User) -> Incident:
 def add_follow_up(number: int, follow_up: FollowUp, *, by: User) -> Incident:
     """Write down a piece of work that came out of the incident."""
     incident, _ = locked(number, by=by, verb=Verb.JOIN)
+    refuse_past(follow_up.due)
     follow_up.incident, follow_up.created_by, follow_up.created_at = incident, by, timezone.now()
     follow_up.save(force_insert=True)
     append(incident, Kind.NOTE, f"Follow-up: {follow_up.title}", by=by, data={"follow_up": follow_up.pk})

@@ -29,11 +29,9 @@ def join(source: Incident, target: Incident, *, by: User) -> None:
 
 def _carry(source: Incident, postmortem: Postmortem, draft: Draft) -> None:
     """Let what somebody typed and did not save come back to them in the other document's editor."""
-    there = Draft.objects.filter(postmortem=postmortem, user=draft.user).first()
-    text, version = (there.text, there.version) if there else (postmortem.text, postmortem.version)
-    text = f"{text.rstrip()}\n\n{_section(source, 'What you typed in', words(draft.text))}"
-    values = {"text": text, "version": version, "at": timezone.now()}
-    Draft.objects.update_or_create(postmortem=postmortem, user=draft.user, defaults=values)
+    text = f"{postmortem.text.rstrip()}\n\n{_section(source, 'What you typed in', words(draft.text))}"
+    values = {"text": text, "version": postmortem.version, "at": timezone.now()}
+    Draft.objects.update_or_create(postmortem=postmortem, user=draft.user, tab=draft.tab, defaults=values)
 
 
 def words(text: str) -> str:

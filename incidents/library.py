@@ -42,7 +42,7 @@ def _in_state(found: QuerySet[Incident], asked: str) -> QuerySet[Incident]:
     if asked == "owed":
         return owed
     if asked == "overdue":
-        return owed.filter(postmortem__due_at__lt=timezone.now())
+        return owed.filter(postmortem__due_at__lt=timezone.now(), postmortem__published_at=None)
     if asked == "review":
         return found.filter(postmortem__state=Postmortem.State.REVIEW)
     if asked == "waived":

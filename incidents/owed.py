@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dashboard.overview import Owed
-from incidents.models import Incident, Postmortem
+from incidents.models import POSTMORTEM_WITHIN, Incident, Postmortem
 from novaops import live
 from novaops.environment import Environment
 
@@ -19,10 +19,10 @@ MOST_SHOWN = 4
 
 
 def documents() -> QuerySet[Postmortem]:
-    """The post-mortems that somebody still has to publish; those of rehearsals are nobody's debt."""
+    """The post-mortems of which nothing was published yet; those of rehearsals are nobody's debt."""
     merged = Incident.State.MERGED
     open_ = Postmortem.objects.exclude(state=Postmortem.State.PUBLISHED).filter(
-        incident__waiver=None, incident__is_drill=False, incident__resolved_at__isnull=False
+        published_at=None, incident__waiver=None, incident__is_drill=False, incident__resolved_at__isnull=False
     )
     return open_.exclude(incident__state=merged).select_related("incident").order_by("due_at")
 
@@ -41,6 +41,20 @@ def changed(environment: str) -> None:
     """Something was published or waived: the overview reads again."""
     transaction.on_commit(lambda: cache.delete(f"owed:{environment}"))
     live.publish(f"overview:{environment}")
+
+
+def resolved(incident: Incident) -> None:
+    """The clock of its document, where it has one already, begins with the resolution, also with a second one."""
+    if incident.resolved_at:
+        due_at = incident.resolved_at + POSTMORTEM_WITHIN
+        Postmortem.objects.filter(incident=incident).update(due_at=due_at, reminded=0)
+
+
+def reopened(incident: Incident) -> None:
+    """What was published tells only a part by now: it is owed again."""
+    published = Postmortem.objects.filter(incident=incident, state=Postmortem.State.PUBLISHED)
+    published.update(state=Postmortem.State.DRAFT, published_at=None)
+    changed(incident.environment)
 
 
 def _debts(environment: Environment, now: datetime) -> list[Owed]:

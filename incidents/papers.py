@@ -41,6 +41,11 @@ class FollowUp(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def owned(self) -> bool:
+        """Whether it has an owner who may still sign in."""
+        return self.owner is not None and self.owner.is_active
+
     def is_late(self, today: date) -> bool:
         return self.state == self.State.OPEN and self.due is not None and self.due < today
 
@@ -100,12 +105,17 @@ class Postmortem(models.Model):
 
     @property
     def overdue(self) -> bool:
-        return self.state != self.State.PUBLISHED and self.due_at < timezone.now()
+        return self.owed and self.due_at < timezone.now()
+
+    @property
+    def owed(self) -> bool:
+        """Whether none of its versions was published yet."""
+        return self.state != self.State.PUBLISHED and self.published_at is None
 
     @property
     def due_soon(self) -> bool:
-        """Whether it is due within a day and not published."""
-        return self.state != self.State.PUBLISHED and self.due_at < timezone.now() + timedelta(days=1)
+        """Whether it is due within a day and never was published."""
+        return self.owed and self.due_at < timezone.now() + timedelta(days=1)
 
     @property
     def newer_than_export(self) -> bool:
@@ -131,7 +141,7 @@ class PostmortemVersion(models.Model):
 
 
 class Draft(models.Model):
-    """What somebody typed and has not saved: theirs alone, kept until they save or discard it."""
+    """What somebody typed in one tab and has not saved: theirs alone, kept until they save or discard it."""
 
     postmortem = models.ForeignKey("incidents.Postmortem", on_delete=models.CASCADE, related_name="drafts")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
@@ -139,9 +149,12 @@ class Draft(models.Model):
     version = models.PositiveIntegerField()
     text = models.TextField()
     at = models.DateTimeField()
+    # The editor's page that it was typed in: two of one person's never overwrite each other.
+    tab = models.CharField(max_length=36, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["postmortem", "user"], name="one_draft_a_person")]
+        ordering = ["-at"]
+        constraints = [models.UniqueConstraint(fields=["postmortem", "user", "tab"], name="one_draft_a_tab")]
 
     def __str__(self) -> str:
         return f"Draft of {self.user} upon version {self.version}"

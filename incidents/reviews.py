@@ -46,13 +46,13 @@ def told(incident: Incident) -> list[datetime]:
 
 def fact(each: FollowUp) -> FollowUpFact:
     """A follow-up as the document and the linter see it."""
-    owner = each.owner.get_username() if each.owner else ""
+    owner = each.owner.get_username() if each.owner and each.owned else ""
     return FollowUpFact(title=each.title, kind=each.kind, owner=owner, due=each.due, state=each.state)
 
 
 def loose(follow_ups: Iterable[FollowUp]) -> list[FollowUp]:
-    """Open follow-ups that nobody owns, or that have no date."""
-    return [each for each in follow_ups if each.state == FollowUp.State.OPEN and (not each.owner_id or not each.due)]
+    """Open follow-ups that nobody owns who is still here, or that have no date."""
+    return [each for each in follow_ups if each.state == FollowUp.State.OPEN and (not each.owned or not each.due)]
 
 
 def waiting(postmortem: Postmortem) -> Review | None:
@@ -73,11 +73,13 @@ def ask(number: int, version: int, *, by: User, anyway: bool = False) -> Review:
     _current(postmortem, version)
     if postmortem.state == Postmortem.State.REVIEW:
         raise Refused("A review is asked for already.")
+    if postmortem.state == Postmortem.State.PUBLISHED:
+        raise Refused(f"Version {version} is published: there is nothing to review before it is changed.")
     lacks = [finding for finding in findings(postmortem) if finding.stops]
     if lacks and not anyway:
         mend = "Finish it, or ask for the review anyway."
         raise Refused("Something is unfinished.", [Missing(sentence=finding.sentence, mend=mend) for finding in lacks])
-    wrote = postmortem.versions.get(version=version).by or by
+    wrote = _author(postmortem, version) or by
     review = Review.objects.create(
         postmortem=postmortem, version=version, author=wrote, requested_by=by, requested_at=timezone.now()
     )
@@ -85,6 +87,13 @@ def ask(number: int, version: int, *, by: User, anyway: bool = False) -> Review:
     append(incident, Kind.STATE, f"Review of post-mortem version {version} asked for", by=by)
     _record("postmortem.review_asked", incident, by, version=version)
     return review
+
+
+def _author(postmortem: Postmortem, version: int) -> User | None:
+    """Who wrote last in it; generating it again wrote nothing of one's own."""
+    written = postmortem.versions.filter(version__lte=version).select_related("by")
+    last = written.filter(generated=False).first() or written.first()
+    return last.by if last else None
 
 
 @transaction.atomic
@@ -120,6 +129,8 @@ def publish(number: int, version: int, factor: str, *, by: User) -> Postmortem:
     """Publish the approved version; every open follow-up has an owner and a date by then."""
     incident, postmortem = _document(number, by, Verb.JOIN)
     _current(postmortem, version)
+    if postmortem.state == Postmortem.State.PUBLISHED and postmortem.factor == factor:
+        return postmortem
     reasons = list(_unpublishable(incident, postmortem))
     if factor not in set(Factor):
         reasons.append(Missing(sentence="No contributing factor is chosen.", mend="Choose the one that mattered most."))
@@ -142,8 +153,11 @@ def _unpublishable(incident: Incident, postmortem: Postmortem) -> Iterable[Missi
         yield Missing(
             sentence=f"Nobody else has approved version {postmortem.version}.", mend="Ask a second person to review it."
         )
-    for each in loose(incident.follow_ups.all()):
-        yield Missing(sentence=f"“{each.title}” has no owner or no date.", mend="Give it both under Follow-ups.")
+    for each in loose(incident.follow_ups.select_related("owner")):
+        yield Missing(
+            sentence=f"“{each.title}” has no owner who is still here, or no date.",
+            mend="Give it both under Follow-ups.",
+        )
 
 
 def _document(number: int, by: User, verb: Verb) -> tuple[Incident, Postmortem]:

@@ -52,11 +52,15 @@ def _placed(draft: Path, folder: Path, name: str, ours: Callable[[str, str], boo
 
 def _draft(folder: Path, text: str) -> Path:
     descriptor, name = tempfile.mkstemp(dir=folder, prefix=".", suffix=".draft")
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-        os.fchmod(descriptor, 0o644)
-        file.write(text)
-        file.flush()
-        os.fsync(descriptor)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            os.fchmod(descriptor, 0o644)
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
     return Path(name)
 
 

@@ -293,7 +293,7 @@ def _follow_up(each: FollowUp) -> FollowUpFact:
     return FollowUpFact(
         title=each.title,
         kind=each.kind,
-        owner=each.owner.get_username() if each.owner else "",
+        owner=f"{each.owner}{'' if each.owned else ' (has left)'}" if each.owner else "",
         due=each.due,
         state=each.state,
     )

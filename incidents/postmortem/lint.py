@@ -8,6 +8,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from incidents.measures import duration
+from incidents.postmortem.escape import CONTROL, INVISIBLE
 from incidents.postmortem.markers import Kind, Part, parse
 from incidents.postmortem.render import TAGS
 from incidents.postmortem.story import FollowUpFact
@@ -74,8 +75,13 @@ SOURCED = re.compile(
     r"|reported by)\b",
     re.IGNORECASE,
 )
+FENCE = re.compile(r"^ {0,3}(?P<bar>`{3,}|~{3,})(?P<rest>.*)$")
+# What is quoted is not said by whoever writes: code, and words between quotation marks.
+CODE = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)")
+QUOTED = re.compile(r'"[^"]*"|“[^”]*”|„[^“”]*[“”]|«[^»]*»')
 IMAGE = re.compile(r"!\[[^\]]*\]\(")
 HTML = re.compile(r"(?<!`)<([A-Za-z][\w-]*)(?=[\s/>])")
+HIDDEN = re.compile(rf"(?!\t)(?:{CONTROL.pattern}|{INVISIBLE.pattern})")
 BARE = re.compile(r"(?<![<(\[`\w])(https?://|www\.)\S+")
 
 
@@ -96,10 +102,21 @@ def _written(part: Part, first: int) -> Iterator[Finding]:
     if part.kind == Kind.HUMAN and not _answered(lines):
         prompt = next((line.lstrip("> ") for line in lines if line.startswith(">")), part.key)
         yield Finding(check=Check.EMPTY, line=first, sentence=f"Nobody answered yet: {prompt}")
+    bar = ""
     for at, line in enumerate(lines, first):
-        if line.startswith((">", "<!--")):
-            continue
-        yield from _line(line, at)
+        before, bar = bar, _bar(line, bar)
+        if not (before or bar or line.lstrip(" ").startswith((">", "<!--"))):
+            yield from _line(line, at)
+
+
+def _bar(line: str, bar: str) -> str:
+    """The bar that the line leaves open: of the fence that it begins, or goes on in; empty outside of one."""
+    found = FENCE.match(line)
+    if not found:
+        return bar
+    if not bar:
+        return "" if found["bar"][0] == "`" and "`" in found["rest"] else found["bar"]
+    return "" if found["bar"].startswith(bar) and not found["rest"].strip() else bar
 
 
 def _answered(lines: list[str]) -> bool:
@@ -107,20 +124,24 @@ def _answered(lines: list[str]) -> bool:
 
 
 def _line(line: str, at: int) -> Iterator[Finding]:
-    if blame := BLAME.search(line):
+    own = CODE.sub(" ", line)
+    if blame := BLAME.search(QUOTED.sub(" ", own)):
         says = f"“{blame[0]}” looks for somebody to blame: say what made it possible."
         yield Finding(check=Check.BLAME, line=at, sentence=says)
-    figure = FIGURE.search(line)
+    figure = FIGURE.search(own)
     if figure and not SOURCED.search(line):
         says = f"“{figure[0].strip()}” has no source: say how it was counted, or link to it."
         yield Finding(check=Check.SOURCE, line=at, sentence=says)
-    for tag in HTML.findall(line):
+    if hidden := HIDDEN.search(line):
+        says = f"U+{ord(hidden[0]):04X} is not seen and may change how the line reads: remove it."
+        yield Finding(check=Check.SHOWN, line=at, sentence=says)
+    for tag in HTML.findall(own):
         if tag.lower() not in TAGS:
             says = f"<{tag}> is left out here and may be shown elsewhere: write it between backticks."
             yield Finding(check=Check.SHOWN, line=at, sentence=says)
-    if IMAGE.search(line):
+    if IMAGE.search(own):
         yield Finding(check=Check.SHOWN, line=at, sentence="An image is shown as a link here: prefer a link.")
-    elif BARE.search(line):
+    elif BARE.search(own):
         says = "A bare address is a link in some renderers only: put it between < and >."
         yield Finding(check=Check.SHOWN, line=at, sentence=says)
 

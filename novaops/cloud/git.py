@@ -23,6 +23,12 @@ IDENTITY = {
     for what, value in (("NAME", "NovaOps"), ("EMAIL", "novaops@localhost"))
 }
 KEPT = ("PATH", "HOME", "SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "LANG")
+# What git says where nobody was reached: asked later, it may be otherwise.
+UNREACHED = re.compile(
+    r"could not resolve host|connection (?:refused|reset|timed out)|timed out|network is unreachable|no route to host"
+    r"|failed to connect|couldn't connect|early EOF|the remote end hung up|error: 5\d\d",
+    re.IGNORECASE,
+)
 SECRET = re.compile(r"//[^/@\s]*@")
 
 
@@ -75,7 +81,20 @@ class _Repository:
         self.started = ""
 
     def fetch(self, address: str, branch: str) -> None:
-        """Have the newest commit of the branch, or of the default branch that it will begin from."""
+        """Have the newest commit of the branch, or of the default branch that it will begin from.
+
+        Raises NotSent where the other side was not reached.
+        """
+        try:
+            self._fetch(address, branch)
+        except Ambiguous as failure:
+            raise NotSent(str(failure)) from failure
+        except Refused as failure:
+            if UNREACHED.search(str(failure)):
+                raise NotSent(str(failure)) from failure
+            raise
+
+    def _fetch(self, address: str, branch: str) -> None:
         known = dict(
             line.split("\t")[::-1] for line in self.run("ls-remote", address, "HEAD", _ref(branch)).splitlines()
         )

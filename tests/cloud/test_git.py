@@ -118,6 +118,31 @@ def test_what_cannot_be_reached_says_so_without_its_password(repository: str) ->
     assert "secret" not in str(failure.value)
 
 
+def test_a_remote_that_is_not_reached_is_asked_again_and_one_that_is_not_there_is_refused() -> None:
+    with pytest.raises(NotSent):
+        git.commit("https://127.0.0.1:1/x.git", "post-mortems", file(), "One")
+    with pytest.raises(Refused):
+        git.commit("file:///nowhere/at/all", "post-mortems", file(), "One")
+
+
+def test_a_detached_head_and_a_missing_identity_hinder_nothing(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(checkout, "checkout", "-q", "--detach", "HEAD")
+    monkeypatch.setenv("HOME", "/nonexistent")
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "")
+    made = git.commit(str(checkout), "post-mortems", file(), "One")
+    assert run(checkout, "log", "-1", "--format=%cn <%ce>", made.sha) == "NovaOps <novaops@localhost>"
+    assert run(checkout, "status", "--porcelain=v1", "--branch").splitlines()[0] == "## HEAD (no branch)"
+
+
+def test_a_remote_that_takes_no_push_is_asked_again(remote: str, tmp_path: Path) -> None:
+    hook = tmp_path / "remote.git" / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho closed for today >&2\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(NotSent, match="push was not taken"):
+        git.commit(remote, "post-mortems", file(), "One")
+
+
 def test_an_empty_repository_gets_its_first_commit(tmp_path: Path) -> None:
     run(tmp_path, "init", "-q", "--bare", "empty.git")
     made = git.commit(f"file://{tmp_path}/empty.git", "post-mortems", file(), "One")

@@ -1,6 +1,7 @@
 """Documents are generated and reminded of in time, each reminder once; an export becomes one commit."""
 
 import subprocess
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -11,8 +12,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from incidents import checklist, commits, deadlines, documents, tasks
+from incidents import checklist, commits, deadlines, documents, owed, tasks
 from incidents import incident as decide
+from incidents.guard import Refused
 from incidents.models import FollowUp, Incident, Postmortem, TimelineEntry
 from novaops import environment as environments
 from novaops.audit.models import Entry
@@ -96,6 +98,59 @@ def test_nobody_is_reminded_of_what_is_published_waived_or_rehearsed(document: P
     assert told() == []
 
 
+def test_more_documents_than_fit_into_a_round_keep_none_from_its_reminder(document: Postmortem) -> None:
+    Postmortem.objects.update(due_at=NOW + timedelta(hours=20), reminded=1)
+    late = Incident.objects.get()
+    for number in range(2, 2 + deadlines.AT_A_TIME):
+        late.pk, late.number, late.uid, late.dedup_key = None, number, uuid.uuid4(), ""
+        late.save(force_insert=True)
+        Postmortem.objects.create(
+            incident=late, text="x", generated_at=NOW, due_at=NOW + timedelta(hours=21), reminded=int(number != 21)
+        )
+    deadlines.remind(NOW)
+    assert told() == [f"The post-mortem is due in 24 hours: {NOW + timedelta(hours=21):%Y-%m-%d %H:%M} UTC"]
+
+
+def test_the_clock_of_a_document_begins_with_the_last_resolution(
+    document: Postmortem, commander: User, clear: Callable[..., None]
+) -> None:
+    number = document.incident.number
+    deadlines.remind(document.due_at)
+    checklist.reopen(number, "It came back at once", by=commander)
+    Postmortem.objects.update(due_at=NOW - timedelta(days=1))
+    deadlines.remind(NOW)
+    assert len(told()) == 1
+    again = checklist.override(number, "resolve", "It is over for good", by=commander)
+    fresh = Postmortem.objects.get()
+    assert again.resolved_at
+    assert (fresh.due_at, fresh.reminded) == (again.resolved_at + timedelta(hours=48), 0)
+    deadlines.remind(fresh.due_at)
+    assert len(told()) == 2
+    assert Message.objects.filter(subject__contains="post-mortem").count() == 2
+
+
+def test_a_clock_that_jumps_back_and_forth_reminds_once(document: Postmortem) -> None:
+    for hours in (-3, -30, -3, -50, 1, -1, 1):
+        deadlines.remind(document.due_at + timedelta(hours=hours))
+    assert [text.partition(":")[0] for text in told()] == [
+        "The post-mortem is due in 4 hours",
+        "The post-mortem is overdue",
+    ]
+
+
+def test_what_was_published_once_is_owed_no_more_until_it_is_reopened(document: Postmortem, commander: User) -> None:
+    number = document.incident.number
+    Postmortem.objects.update(state="published", published_at=NOW, published_version=1)
+    documents.save(number, "A better text", document.version, by=commander)
+    edited = Postmortem.objects.get()
+    assert (edited.state, edited.overdue, list(owed.documents())) == ("draft", False, [])
+    Postmortem.objects.update(state="published")
+    checklist.reopen(number, "It came back at once", by=commander)
+    assert Postmortem.objects.get().state == "draft"
+    checklist.override(number, "resolve", "It is over for good", by=commander)
+    assert list(owed.documents()) == [edited]
+
+
 def test_a_late_follow_up_is_told_of_once_for_each_date(document: Postmortem, commander: User) -> None:
     day = NOW.date()
     decide.add_follow_up(
@@ -162,3 +217,37 @@ def test_a_repository_that_cannot_be_written_says_so_on_the_page(
     assert failed.commit_state == "failed"
     page = client_of(commander).get(reverse("incidents:postmortem", args=[document.incident.number]))
     assert failed.commit_sentence in page.content.decode()
+
+
+def test_a_remote_that_is_not_reached_is_tried_again_and_said_so(
+    document: Postmortem,
+    repository: Path,
+    commander: User,
+    client_of: Callable[[User], Client],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = environments.default()
+    paper = found.postmortems.model_copy(update={"repository": "https://127.0.0.1:1/x.git"})
+    away = found.model_copy(update={"postmortems": paper})
+    monkeypatch.setattr(environments, "environments", lambda: {found.name: away})
+    documents.export(document.incident.number, by=commander)
+    commits.carry_out(document.pk)
+    waiting = Postmortem.objects.get()
+    assert (waiting.commit_state, commits.waiting()) == ("waiting", [document.pk])
+    page = client_of(commander).get(reverse("incidents:postmortem", args=[document.incident.number]))
+    assert "is tried again every minute: git ls-remote" in page.content.decode()
+
+
+def test_a_rehearsal_is_never_committed(document: Postmortem, repository: Path, commander: User) -> None:
+    Incident.objects.update(is_drill=True)
+    assert documents.export(document.incident.number, by=commander).commit_state == ""
+
+
+def test_a_folder_that_cannot_be_written_says_so_and_changes_nothing(
+    document: Postmortem, repository: Path, commander: User, settings: object
+) -> None:
+    (repository / "docs").write_text("a file")
+    settings.POSTMORTEM_ROOT = repository  # type: ignore[attr-defined]
+    with pytest.raises(Refused, match=r"Nothing was written to docs/ops/post-mortems: (File exists|Not a directory)"):
+        documents.export(document.incident.number, by=commander)
+    assert Postmortem.objects.get().exported_at is None

@@ -264,7 +264,9 @@ def test_the_last_step_closes_on_a_published_and_exported_document(
     decide.add_follow_up(number, FollowUp(title="Alone", kind="detect"), by=commander)
     with pytest.raises(Refused) as refusal:
         checklist.complete(number, "postmortem", by=commander)
-    assert [reason.sentence for reason in refusal.value.reasons] == ["The follow-up “Alone” has no owner or no date."]
+    assert [reason.sentence for reason in refusal.value.reasons] == [
+        "The follow-up “Alone” has no owner who is still here, or no date."
+    ]
     FollowUp.objects.update(owner=commander, due=timezone.now().date())
     assert checklist.complete(number, "postmortem", by=commander).state == "closed"
 

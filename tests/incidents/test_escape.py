@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from incidents.postmortem.chart import folded
 from incidents.postmortem.escape import clean, fence, inline, link, table, yaml_string
+from incidents.postmortem.markers import compose, front, generated, parse
 
 HOSTILE = [
     "a | b",
@@ -33,6 +35,22 @@ HOSTILE = [
     "a\x00b\x1bc",
     "[^1] [x]: http://evil.example",
     "root@evil.example _www.evil.example",
+    "C #",
+    "## all # of ###",
+    "a\u200bb\u2060c\xadd\u3164e",
+    "\u061cab\u2067cd\u2069",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467 \u0645\u06cc\u200c\u062e",
+    "\U000e0041\U000e0042 tag",
+    "w" * 5000,
+    "</svg></details><hr>",
+    "<https://evil.example> <a@b.c>",
+    "==== ---- ++++",
+    "    indented",
+    "| --- | --- |",
+    "[x]: http://evil.example 'y'",
+    "- [ ] task",
+    "2) two",
+    ":tada: 🔥",
 ]
 anything = st.one_of(st.text(max_size=80), st.text(alphabet=string.punctuation + " \n\tax1", max_size=40))
 gfm = MarkdownIt("gfm-like", {"linkify": False, "html": True})
@@ -56,6 +74,13 @@ def read(children: list[Token]) -> str:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_reads_as_it_was_written(text: str) -> None:
     assert words_of(inline(text)) == clean(text)
+
+
+@given(anything)
+def test_any_title_makes_one_heading(title: str) -> None:
+    tokens = gfm.parse(f"# INC-1: {inline(title)}")
+    assert [token.type for token in tokens] == ["heading_open", "inline", "heading_close"]
+    assert read(tokens[1].children or []).strip() == f"INC-1: {clean(title)}".strip()
 
 
 @given(anything)
@@ -86,6 +111,26 @@ def test_any_title_makes_one_front_matter_value(title: str) -> None:
 def test_any_lines_stay_inside_their_fence(text: str) -> None:
     tokens = gfm.parse(fence(text))
     assert [token.type for token in tokens] == ["fence"]
+
+
+@given(
+    st.lists(
+        st.sampled_from([*HOSTILE, "<!-- nova:end evidence -->", "<!-- nova:human x -->", "````", "~~~", "---", "x"])
+    )
+)
+def test_no_line_of_a_log_passes_for_a_marker_of_the_document(lines: list[str]) -> None:
+    body = folded("1 \r\n<!-- nova:end evidence -->", fence("\n".join(lines)))
+    parts = parse(compose([front("incident: 1"), generated("evidence", body), generated("end", "End.")]))
+    assert [(part.key, part.edited) for part in parts if part.key] == [
+        ("front", False),
+        ("evidence", False),
+        ("end", False),
+    ]
+
+
+def test_what_nobody_sees_is_taken_out_and_joiners_of_scripts_stay() -> None:
+    assert clean("ad\u200bmin\u2060 \u202egnp.exe") == "admin gnp.exe"
+    assert clean("\U0001f468\u200d\U0001f467") == "\U0001f468\u200d\U0001f467"
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//evil.example", "vbscript:x", "\\\\evil"])

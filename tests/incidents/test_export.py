@@ -1,5 +1,7 @@
 """A post-mortem is written whole, into its folder, and never over somebody else's file."""
 
+import resource
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -48,6 +50,31 @@ def test_it_follows_no_link_and_replaces_no_directory(tmp_path: Path) -> None:
     (folder / "2026-11-23-high-cpu.md").symlink_to(secret)
     assert write(folder, high_cpu(), "mine", ours=ours_where("mine")) == "2026-11-23-high-cpu-3.md"
     assert secret.read_text() == "mine: looks like ours"
+
+
+def test_a_full_disk_leaves_nothing_behind_and_the_old_file_as_it_was(tmp_path: Path) -> None:
+    write(tmp_path, high_cpu(), "mine 1", ours=ours_where("mine"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write(tmp_path, high_cpu(), "mine 2" * 1000, ours=ours_where("mine"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("2026-11-23-high-cpu.md", "mine 1")]
+
+
+def test_a_file_where_the_folder_should_be_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "docs").write_text("a file")
+    with pytest.raises(OSError, match=r"exists|directory"):
+        directory(tmp_path, "docs/ops")
+
+
+def test_two_exports_at_once_take_two_names(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(lambda one: write(tmp_path, high_cpu(), f"of {one}", ours=ours_where("never")), range(8)))
+    assert len(set(taken)) == 8
+    assert sorted(path.read_text() for path in tmp_path.iterdir()) == [f"of {one}" for one in range(8)]
 
 
 def test_it_refuses_a_folder_that_leads_out(tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from dashboard.models import Alert
-from incidents import checklist, learning, moments
+from incidents import checklist, documents, learning, moments, reviews
 from incidents import incident as decide
+from incidents.guard import Refused
 from incidents.health import titles
 from incidents.measures import SHORT, Known, measures
 from incidents.models import FollowUp, Incident
@@ -203,8 +204,9 @@ def test_a_page_says_when_there_is_nothing_and_costs_the_same_with_much(
 def test_follow_ups_are_found_changed_and_exported(
     resolved: Incident, client_of: SignIn, commander: User, viewer: User
 ) -> None:
-    late = FollowUp(title="=cmd|' /C calc'!A0", kind="prevent", owner=commander, due=NOW.date() - timedelta(days=1))
+    late = FollowUp(title="=cmd|' /C calc'!A0", kind="prevent", owner=commander, due=timezone.now().date())
     decide.add_follow_up(resolved.number, late, by=commander)
+    FollowUp.objects.update(due=timezone.now().date() - timedelta(days=1))
     decide.add_follow_up(resolved.number, FollowUp(title="Some day", kind="detect"), by=commander)
     client = client_of(commander)
 
@@ -219,7 +221,12 @@ def test_follow_ups_are_found_changed_and_exported(
     (row,) = csv.DictReader(io.StringIO(lines))
     assert (row["title"], row["overdue"]) == (f"'{late.title}", "True")
     assert [one["title"] for one in json.loads(pulled(client, "/follow-ups/export.json"))["follow_ups"]] == titles()
-    typed = {"title": "Some day soon", "kind": "detect", "owner": commander.pk, "due": "2027-01-01"}
+    typed = {
+        "title": "Some day soon",
+        "kind": "detect",
+        "owner": commander.pk,
+        "due": timezone.now().date() + timedelta(days=9),
+    }
     address = f"/follow-ups/{FollowUp.objects.get(title='Some day').pk}/"
     assert client_of(viewer).post(address, typed).status_code == 403
     assert client.post(address, typed).status_code == 302
@@ -230,3 +237,44 @@ def test_follow_ups_are_found_changed_and_exported(
         assert client.post(f"{address}state", {"state": state, "back": back})["Location"] == leads
     changed = FollowUp.objects.get(title="Some day soon")
     assert (changed.owner, changed.state, changed.closed_at) == (commander, "open", None)
+
+
+def test_a_date_that_is_over_is_refused_and_one_that_passed_may_stay(
+    resolved: Incident, client_of: SignIn, commander: User
+) -> None:
+    today = timezone.now().date()
+    gone = FollowUp(title="Too late", kind="prevent", due=today - timedelta(days=1))
+    with pytest.raises(Refused, match="is over: choose today or a later day"):
+        decide.add_follow_up(resolved.number, gone, by=commander)
+    decide.add_follow_up(resolved.number, FollowUp(title="Scale", kind="prevent", due=today), by=commander)
+    each = FollowUp.objects.get()
+    FollowUp.objects.update(due=today - timedelta(days=3))
+    client, address = client_of(commander), f"/follow-ups/{each.pk}/"
+    typed = {"title": "Scale earlier", "kind": "prevent", "owner": "", "due": today - timedelta(days=3)}
+    assert client.post(address, typed).status_code == 302
+    answer = client.post(address, typed | {"due": today - timedelta(days=1)})
+    assert (answer.status_code, b"is over: choose today" in answer.content) == (409, True)
+    assert FollowUp.objects.get().title == "Scale earlier"
+
+
+def test_the_work_of_somebody_who_left_is_found_marked_and_in_the_way_of_publishing(
+    resolved: Incident, client_of: SignIn, commander: User, responder: User
+) -> None:
+    due = timezone.now().date()
+    decide.add_follow_up(
+        resolved.number, FollowUp(title="Scale", kind="prevent", owner=responder, due=due), by=commander
+    )
+    assert reviews.loose(FollowUp.objects.all()) == []
+    User.objects.filter(pk=responder.pk).update(is_active=False)
+    (each,) = FollowUp.objects.all()
+    assert reviews.loose([each]) == [each]
+    client = client_of(commander)
+    page = client.get("/follow-ups/", {"owner": "left"})
+    assert [found for found, _ in page.context["rows"]] == [each]
+    assert "has left" in page.content.decode()
+    assert json.loads(pulled(client, "/follow-ups/export.json"))["follow_ups"][0]["owner_left"] is True
+    document = documents.ensure(resolved.number, by=commander, base_url="")
+    assert "| Scale | prevent | responder (has left) |" in document.text
+    assert "“Scale” has no owner." in " ".join(finding.sentence for finding in reviews.findings(document))
+    typed = {"title": "Scale", "kind": "prevent", "owner": responder.pk, "due": due}
+    assert client.post(f"/follow-ups/{each.pk}/", typed).status_code == 302

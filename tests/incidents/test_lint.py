@@ -41,6 +41,33 @@ def test_it_is_quiet_about_plain_words(words: str) -> None:
     assert checks(words) == []
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "```\nERROR user error: failed to read config, 42 requests\n```",
+        "~~~~ text\n~~~\nstupid\n~~~~",
+        "The log said `user error: 42 requests`.",
+        "The log said ``failed to read `x` ``.",
+        'The message was "user error", which the client sent.',
+        "Der Text war „human error“, so the alert said.",
+        "  > It was human error, wrote the vendor.",
+    ],
+)
+def test_what_is_only_quoted_is_nobodys_blame(words: str) -> None:
+    assert checks(words) == []
+
+
+def test_after_a_quotation_it_listens_again() -> None:
+    assert checks("```\nuser error\n```\nIt was human error.") == [Check.BLAME]
+    assert checks("It was human error. `x`") == [Check.BLAME]
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\u200b", "\u2067", "\xad"])
+def test_what_nobody_sees_is_pointed_at(hidden: str) -> None:
+    assert checks(f"pay{hidden}load\tx") == [Check.SHOWN]
+    assert checks("a\tb \U0001f468\u200d\U0001f467") == []
+
+
 @pytest.mark.parametrize("figure", ["1200 customers", "12 % of them", "€ 4,000", "3 tickets", "2 million requests"])
 def test_a_figure_without_a_source_is_pointed_at(figure: str) -> None:
     assert checks(f"It hit {figure}.") == [Check.SOURCE]

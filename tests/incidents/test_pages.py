@@ -348,7 +348,9 @@ def test_a_viewer_who_opens_a_post_mortem_first_does_not_generate_it(
 def test_follow_ups_are_added_and_finished(declare: Declare, client_of: SignIn, commander: User) -> None:
     incident = declare(commander)
     client = client_of(commander)
-    client.post(url("follow_ups", incident.number), {"title": "Scale earlier", "kind": "prevent", "due": "2026-12-01"})
+    client.post(
+        url("follow_ups", incident.number), {"title": "Scale earlier", "kind": "prevent", "due": timezone.now().date()}
+    )
     follow_up = FollowUp.objects.get()
     assert "Scale earlier" in text(client.get(url("follow_ups", incident.number)))
     client.post(url("follow_up_state", incident.number, follow_up.pk), {"state": "done"})

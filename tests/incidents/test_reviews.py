@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from incidents import checklist, documents, drafts, library, reviews
@@ -110,7 +113,9 @@ def test_it_is_not_published_while_a_follow_up_has_no_owner_or_date(
     decide.add_follow_up(number(written), FollowUp(title="Alone", kind="detect"), by=commander)
     with pytest.raises(Refused) as refusal:
         reviews.publish(number(written), written.version, "limit", by=commander)
-    assert [reason.sentence for reason in refusal.value.reasons] == ["“Alone” has no owner or no date."]
+    assert [reason.sentence for reason in refusal.value.reasons] == [
+        "“Alone” has no owner who is still here, or no date."
+    ]
 
 
 def test_a_viewer_reviews_nothing(written: Postmortem, commander: User, viewer: User) -> None:
@@ -170,3 +175,72 @@ def test_the_linter_sees_the_follow_ups_as_they_are_now(written: Postmortem, com
     assert {str(finding.check) for finding in reviews.findings(written)} == {"gap"}
     FollowUp.objects.update(owner=None)
     assert {str(finding.check) for finding in reviews.findings(written)} == {"gap", "follow-up"}
+
+
+def test_who_only_generated_it_again_is_not_its_author(
+    written: Postmortem, commander: User, responder: User, commander2: User
+) -> None:
+    again, _ = documents.regenerate(number(written), by=responder, base_url=BASE)
+    reviews.ask(number(written), again.version, by=responder)
+    with pytest.raises(Refused, match="A second person reviews it"):
+        reviews.decide(number(written), "", approve=True, by=commander)
+    assert reviews.decide(number(written), "", approve=True, by=commander2).verdict == "approved"
+
+
+def test_published_twice_it_is_published_once_and_reviewed_no_more(
+    written: Postmortem, commander: User, responder: User
+) -> None:
+    reviews.ask(number(written), written.version, by=commander)
+    reviews.decide(number(written), "", approve=True, by=responder)
+    for _ in range(2):
+        reviews.publish(number(written), written.version, "limit", by=commander)
+    assert Entry.objects.filter(verb="postmortem.published").count() == 1
+    assert written.incident.timeline.filter(text__endswith="published").count() == 1
+    with pytest.raises(Refused, match="is published"):
+        reviews.ask(number(written), written.version, by=commander)
+    assert Postmortem.objects.get().state == "published"
+
+
+def test_two_tabs_of_one_person_overwrite_each_other_never(
+    written: Postmortem, commander: User, client_of: Callable[[User], Client]
+) -> None:
+    client, edit = client_of(commander), reverse("incidents:postmortem_edit", args=[number(written)])
+    keep = reverse("incidents:postmortem_autosave", args=[number(written)])
+    tabs = [client.get(edit).context["form"].initial for _ in range(2)]
+    assert tabs[0]["tab"] != tabs[1]["tab"]
+    for tab, words in zip(tabs, ("first", "second"), strict=True):
+        client.post(keep, tab | {"text": f"{written.text}The {words} tab."})
+    assert Draft.objects.count() == 2
+    answer = client.post(edit, tabs[0] | {"text": f"{written.text}The first tab."})
+    assert answer.status_code == 302
+    assert Draft.objects.get().text.endswith("The second tab.")
+    back = client.get(edit)
+    assert "both" in back.context
+    assert Draft.objects.get().tab == back.context["form"].initial["tab"]
+    client.post(keep, tabs[1] | {"text": f"{written.text}The third text."})
+    page = client.get(edit)
+    assert len(page.context["others"]) == 1
+    assert f"?draft={page.context['others'][0].pk}" in page.content.decode()
+    chosen = client.get(edit, {"draft": page.context["others"][0].pk})
+    assert chosen.context["draft"].pk == page.context["others"][0].pk
+
+
+def test_a_session_that_ends_while_typing_takes_only_the_page_away(
+    written: Postmortem, commander: User, client_of: Callable[[User], Client]
+) -> None:
+    client, edit = client_of(commander), reverse("incidents:postmortem_edit", args=[number(written)])
+    typed = client.get(edit).context["form"].initial | {"text": "half a sentence"}
+    client.post(reverse("incidents:postmortem_autosave", args=[number(written)]), typed)
+    client.logout()
+    answer = client.post(
+        reverse("incidents:postmortem_autosave", args=[number(written)]),
+        typed | {"text": "half a sentence more"},
+        headers={"HX-Request": "true", "HX-Current-URL": f"https://ops.example{edit}"},
+    )
+    assert (answer.status_code, f"next={quote(edit, safe='')}" in answer["HX-Redirect"]) == (401, True)
+    client.force_login(commander)
+    page = client.get(edit)
+    assert page.context["form"].initial["text"] == "half a sentence"
+    # What the server never got, the tab itself has: static/app/editor.js.
+    assert "data-keep" in page.content.decode()
+    assert "app/editor.js" in page.content.decode()
