@@ -121,8 +121,8 @@ def autosave(request: HttpRequest, number: int) -> HttpResponse:
     if current.version == typed.version:
         return render(request, "incidents/_kept.html", {"draft": draft})
     base = current.versions.filter(version=typed.version).values_list("text", flat=True).first() or ""
-    shown = {"conflict": current, "latest": current.versions.select_related("by").first(), "number": number}
-    shown |= {"draft": draft}
+    latest = current.versions.select_related("by").first()
+    shown: dict[str, Any] = {"conflict": current, "latest": latest, "number": number, "draft": draft}
     return render(request, "incidents/_kept.html", shown | {"difference": diff.between(base, current.text)}, status=409)
 
 

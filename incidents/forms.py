@@ -128,18 +128,7 @@ class OwnerForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        here = Q(is_active=True) | Q(pk=self.instance.owner_id)
-        self.fields["owner"].queryset = User.objects.filter(here).order_by("username")  # type: ignore[attr-defined]
-
-    def clean_due(self) -> date | None:
-        """A new date lies ahead; one that has passed may stay."""
-        due: date | None = self.cleaned_data["due"]
-        if "due" in self.changed_data:
-            try:
-                refuse_past(due)
-            except Refused as refusal:
-                raise forms.ValidationError(refusal.sentence) from refusal
-        return due
+        self.fields["owner"].queryset = User.objects.filter(is_active=True).order_by("username")  # type: ignore[attr-defined]
 
 
 class MomentForm(forms.Form):
