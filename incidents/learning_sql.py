@@ -1,4 +1,7 @@
-"""The queries of learning. The moments that each measure lies between are those of `measures.PAIRS`."""
+"""The queries of learning. The moments that each measure lies between are those of `measures.PAIRS`.
+
+Names are grouped by their bytes (COLLATE "C"), which takes half the time of a language's order.
+"""
 
 from dashboard.models import Alert
 from incidents.measures import PAIRS, SHORT
@@ -32,7 +35,8 @@ _SUMS = ", ".join(_summed(at) for at in range(len(BETWEEN)))
 # A row for each group: what it is grouped by, its name, how many, then the sums of each measure.
 TIMES = f"""
 WITH one AS MATERIALIZED (
-  SELECT severity, services, to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM') AS month, {_EACH}
+  SELECT severity COLLATE "C" AS severity, services,
+    to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM') COLLATE "C" AS month, {_EACH}
   FROM {Incident._meta.db_table}
   WHERE environment = %(environment)s AND NOT is_drill AND state <> '{Incident.State.MERGED}' AND started_at >= {SINCE}
 )
@@ -49,7 +53,7 @@ SELECT title, count(*), count(*) FILTER (WHERE status = '{RunStatus.SUCCEEDED}')
   count(*) FILTER (WHERE status IN ('{RunStatus.CANCELED}', '{RunStatus.EXPIRED}')),
   count(*) FILTER (WHERE worked), count(*) FILTER (WHERE NOT worked), {SPREAD.format("took")}
 FROM (
-  SELECT title, status, worked, CASE WHEN status = '{RunStatus.SUCCEEDED}'
+  SELECT title COLLATE "C" AS title, status, worked, CASE WHEN status = '{RunStatus.SUCCEEDED}'
     THEN extract(epoch FROM finished_at - started_at)::float8 END AS took
   FROM {Run._meta.db_table} WHERE environment = %(environment)s AND created_at >= {SINCE}
 ) AS run GROUP BY title
@@ -60,8 +64,11 @@ NOISE = f"""
 SELECT title, service, count(*), sum(flaps), count(*) FILTER (WHERE lasted < 120), count(*) FILTER (WHERE alone),
   {SPREAD.format("lasted")}
 FROM (
-  SELECT title, service, flaps, extract(epoch FROM cleared_at - fired_at)::float8 AS lasted, NOT EXISTS (
-    SELECT FROM {Link._meta.db_table} AS link WHERE link.kind = '{Link.Kind.ALERT}' AND link.ref = alert.id) AS alone
-  FROM {Alert._meta.db_table} AS alert WHERE environment = %(environment)s AND fired_at >= {SINCE}
-) AS alert GROUP BY title, service
+  SELECT title COLLATE "C" AS title, service COLLATE "C" AS service, flaps,
+    extract(epoch FROM cleared_at - fired_at)::float8 AS lasted, tied.ref IS NULL AS alone
+  FROM {Alert._meta.db_table} AS alert
+  LEFT JOIN (SELECT DISTINCT ref FROM {Link._meta.db_table} WHERE kind = '{Link.Kind.ALERT}') AS tied
+    ON tied.ref = alert.id
+  WHERE environment = %(environment)s AND fired_at >= {SINCE}
+) AS fired GROUP BY title, service
 """  # noqa: S608 (the names of columns)
