@@ -43,10 +43,11 @@ class Bar:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Open incidents shown, runs that are not over, and those of them that wait for a second person."""
+        """Open incidents, runs that are not over, and those of them that wait for a second person."""
         active = self._active()
         waiting = active.count(RunStatus.AWAITING_APPROVAL)
-        return {"incidents": int(self.incident is not None), "runs": len(active), "approvals": waiting}
+        incidents = 1 + self.incident.others if self.incident else 0
+        return {"incidents": incidents, "runs": len(active), "approvals": waiting}
 
     @cached_property
     def drill(self) -> bool:

@@ -72,6 +72,8 @@ class IncidentStrip:
     url: str
     # When people must hear again; None where nothing is promised.
     update_due_at: datetime | None = None
+    # How many more are open, none of them more severe.
+    others: int = 0
 
     @property
     def update_overdue(self) -> bool:

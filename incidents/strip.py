@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import Count, OuterRef, Subquery, Window
 from django.urls import reverse
 from django.utils import timezone
 
@@ -20,7 +20,7 @@ def of(environment: Environment) -> IncidentStrip | None:
     open_here = Incident.objects.filter(environment=environment.name, state=Incident.State.OPEN)
     first = ChecklistStep.objects.filter(incident=OuterRef("pk"), state=ChecklistStep.State.OPEN).values("position")[:1]
     worst = open_here.select_related("commander").order_by("severity", "-number")
-    incident = worst.annotate(open_step=Subquery(first)).first()
+    incident = worst.annotate(open_step=Subquery(first), open_in_all=Window(Count("pk"))).first()
     if incident is None:
         return None
     return IncidentStrip(
@@ -32,6 +32,7 @@ def of(environment: Environment) -> IncidentStrip | None:
         step=_step(incident.open_step),
         url=incident.get_absolute_url(),
         update_due_at=incident.next_update_due_at,
+        others=incident.open_in_all - 1,
     )
 
 

@@ -294,8 +294,8 @@ def test_the_polled_part_takes_no_text(declare: Declare, client_of: SignIn, comm
     assert "hx-get=" in part
 
 
-def test_the_strip_names_the_worst_open_incident_and_its_step(
-    declare: Declare, place: Environment, make_alert: Callable[..., Alert], commander: User
+def test_the_strip_names_the_worst_open_incident_and_its_step_and_how_many_more_are_open(
+    declare: Declare, place: Environment, make_alert: Callable[..., Alert], client_of: SignIn, commander: User
 ) -> None:
     assert incident_of(place) is None
     declare(commander, severity="SEV1", title="Worst")
@@ -303,6 +303,9 @@ def test_the_strip_names_the_worst_open_incident_and_its_step(
     strip = incident_of(place)
     assert strip
     assert (strip.number, strip.title, strip.commander, strip.step) == (1, "Worst", "commander", "2/6 Assess")
+    shown = text(client_of(commander).get(url("list")))
+    assert '?state=open">1 more open</a>' in shown
+    assert '<span class="count">2</span>' in shown
 
 
 def test_a_conflict_keeps_the_typed_text_and_shows_the_other_version(
