@@ -155,9 +155,12 @@ def _others(watched: Service, environment: Environment, rows: list[Series], now:
 
 
 def _offers(request: HttpRequest, built: Overview, kind: str) -> list[Offer]:
-    """What the firing rules suggest first, then every action on the service."""
+    """What the firing rules suggest first, then what rules would suggest, then every other action on the service."""
     firing = [alert for alert in built.alerts if alert.service == kind]
     first = overviews.offers_for(firing, request.user, built.environment)
     keys = {offer.action_key for offer in first}
+    helpful = [key for rule in services[kind].rules_in(built.environment) for key in rule.offers]
     every = offers.of_service(request.user, kind, built.environment)
-    return [*first, *(offer for offer in every if offer.action_key not in keys)]
+    rest = [offer for offer in every if offer.action_key not in keys]
+    rest.sort(key=lambda offer: helpful.index(offer.action_key) if offer.action_key in helpful else len(helpful))
+    return [*first, *rest]

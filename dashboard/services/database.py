@@ -172,7 +172,7 @@ class Database(Service):
             for_s=30,
             section="RDS Failover (Multi-AZ)",
             causes=("a reboot or failover", "maintenance", "storage that is full"),
-            offers=("fail-over-database", "reboot-database"),
+            offers=("fail-over-database", "reboot-database", "reboot-cluster-member"),
         ),
         Rule(
             key="database-cpu",

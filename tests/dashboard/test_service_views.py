@@ -42,6 +42,15 @@ def test_a_service_page_tells_why_what_and_what_can_be_done(client_of, responder
         assert words in html
 
 
+def test_what_rules_would_suggest_comes_before_the_rest_which_is_folded(client_of, viewer, calm):
+    calm()
+    answer = client_of(viewer).get("/services/database/")
+    assert {"fail-over-database", "reboot-database", "terminate-connections"} <= {
+        offer.action_key for offer in answer.context["offers"][:5]
+    }
+    assert f"{len(answer.context['offers']) - 5} more" in answer.content.decode()
+
+
 def test_a_service_page_lists_what_fires_first_and_forgets_what_is_old(client_of, viewer, calm):
     now = calm()
     for days, state in ((3, "firing"), (0, "cleared"), (3, "cleared")):
