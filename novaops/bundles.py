@@ -1,13 +1,14 @@
 """The styles and scripts of every page as one file each: joined from their parts when static files are collected."""
 
-import os
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import BaseFinder
-from django.core.files.storage import FileSystemStorage
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
 
 # In the order in which a browser reads them.
 BUNDLES = {
@@ -18,36 +19,37 @@ BUNDLES = {
 BETWEEN = {".css": b"\n", ".js": b"\n;\n"}
 
 
+class Joined(Storage):
+    """The joined files, which nobody writes down before they are collected."""
+
+    def _open(self, name: str, _mode: str = "rb") -> "ContentFile[bytes]":
+        return ContentFile(BETWEEN[Path(name).suffix].join(part.read_bytes() for part in _parts(name)), name)
+
+    def exists(self, name: str) -> bool:
+        return name in BUNDLES
+
+    def path(self, _name: str) -> str:
+        """There is no file of its own; this module says what it is made of."""
+        return __file__
+
+    def get_modified_time(self, name: str) -> datetime:
+        newest = max(path.stat().st_mtime for path in (*_parts(name), Path(__file__)))
+        return datetime.fromtimestamp(newest, UTC)
+
+
 class BundleFinder(BaseFinder):
-    """Finds the joined files, written anew where a part has changed."""
+    """Finds the joined files for those who collect; there is nothing for who wants a path."""
 
-    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
-        self.storage = FileSystemStorage(location=settings.BASE_DIR / "var" / "bundles")
+    storage = Joined()
 
-    def find(self, path: str, find_all: bool = False, **_: Any) -> str | list[str]:  # type: ignore[override]
-        """The file of that name, where it is one of ours."""
-        if path not in BUNDLES:
-            return []
-        found = str(self._written(path))
-        return [found] if find_all else found
+    def find(self, path: str, **_: Any) -> list[str]:  # type: ignore[override]
+        return []
 
-    def list(self, ignore_patterns: Iterable[str] | None) -> Iterator[tuple[str, FileSystemStorage]]:
+    def list(self, ignore_patterns: Iterable[str] | None) -> Iterator[tuple[str, Joined]]:
         """Every joined file."""
         for path in BUNDLES:
-            self._written(path)
             yield path, self.storage
 
-    def _written(self, path: str) -> Path:
-        joined, target = _joined(path), Path(self.storage.path(path))
-        if not target.exists() or target.read_bytes() != joined:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            # Whoever reads or writes it at the same moment sees one whole file or the other.
-            part = target.with_name(f".{target.name}.{os.getpid()}")
-            part.write_bytes(joined)
-            part.replace(target)
-        return target
 
-
-def _joined(path: str) -> bytes:
-    root = Path(settings.BASE_DIR) / "static"
-    return BETWEEN[Path(path).suffix].join((root / part).read_bytes() for part in BUNDLES[path])
+def _parts(name: str) -> list[Path]:
+    return [Path(settings.BASE_DIR) / "static" / part for part in BUNDLES[name]]
