@@ -42,7 +42,7 @@ class ConfirmForm(forms.Form):
         max_length=REASON_LENGTH,
         label="Why?",
         help_text="A few words for the audit and the post-mortem.",
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "enterkeyhint": "go"}),
     )
 
 

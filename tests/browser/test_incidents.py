@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
 
@@ -12,15 +11,13 @@ from incidents.models import FollowUp, Incident
 from incidents.telling import Said
 from novaops.outbox.models import Message
 from tests.browser.conftest import Look, OpenPage
-from tests.browser.watch import axe, too_wide
+from tests.browser.watch import axe, small, too_wide
 from tests.incidents.conftest import clear, declare, make_alert, make_run, place, worked
 
 __all__ = ["clear", "declare", "make_alert", "make_run", "place", "worked"]
 Declare = Callable[..., Incident]
 # The gallery shows these parts in every look; here it is the pages, in the two that differ most.
-two_looks = pytest.mark.parametrize(
-    "look", [Look("light"), Look("phone-dark", scheme="dark", phone=True)], ids=lambda look: look.name
-)
+PHONE, DESKTOP = Look("phone-dark", scheme="dark", phone=True), Look("light")
 STEPS = ("detect", "assess", "communicate", "mitigate", "resolve", "postmortem")
 
 
@@ -32,17 +29,14 @@ def told_in_every_state(number: int, by: User) -> None:
         queued.update(state=state, sentence="Slack is throttling", attempts=2)
 
 
-@two_looks
-def test_every_page_of_an_open_incident_is_accessible(
-    open_page: OpenPage, look: Look, declare: Declare, commander: User
-) -> None:
+def test_every_page_of_an_open_incident_is_accessible(open_page: OpenPage, declare: Declare, commander: User) -> None:
     incident = declare(commander, impact="Logins fail for every merchant")
     number = incident.number
     decide.note(number, "A long word: " + "x" * 120, by=commander)
     decide.add_follow_up(number, FollowUp(title="Scale earlier", kind="prevent"), by=commander)
     checklist.override(number, "communicate", "Slack is down as well", by=commander)
     told_in_every_state(number, commander)
-    page = open_page(look, user=commander)
+    page = open_page(PHONE, user=commander)
     paths = [reverse("incidents:step", args=[number, key]) for key in STEPS]
     paths += [reverse("incidents:list"), reverse("incidents:new"), reverse("incidents:follow_ups", args=[number])]
     paths += [reverse("incidents:moments", args=[number]), reverse("incidents:merge", args=[number])]
@@ -50,24 +44,25 @@ def test_every_page_of_an_open_incident_is_accessible(
     paths += [reverse("incidents:roles", args=[number]), reverse("incidents:summary", args=[number])]
     paths += [reverse("outbox:messages")]
     for path in (incident.get_absolute_url(), *paths):
+        PHONE.put_on(page)
         page.goto(path)
-        assert (path, axe(page)) == (path, [])
-        assert (path, too_wide(page)) == (path, False)
+        assert (path, axe(page), small(page), too_wide(page)) == (path, [], [], False)
+        DESKTOP.put_on(page)
+        assert (path, axe(page, "color-contrast"), too_wide(page)) == (path, [], False)
 
 
-@two_looks
-def test_every_page_of_a_post_mortem_is_accessible(
-    open_page: OpenPage, look: Look, worked: Incident, commander: User
-) -> None:
+def test_every_page_of_a_post_mortem_is_accessible(open_page: OpenPage, worked: Incident, commander: User) -> None:
     number = checklist.complete(worked.number, "resolve", by=commander).number
-    page = open_page(look, user=commander)
+    page = open_page(PHONE, user=commander)
     decide.add_follow_up(number, FollowUp(title="Scale earlier", kind="prevent"), by=commander)
     names = ("postmortem", "postmortem_edit", "postmortem_versions", "postmortem_print", "room")
     paths = [reverse(f"incidents:{name}", args=[number]) for name in names]
     for path in (*paths, *(reverse(f"learning:{name}") for name in ("library", "follow_ups", "lessons"))):
+        PHONE.put_on(page)
         page.goto(path)
-        assert (path, axe(page)) == (path, [])
-        assert (path, too_wide(page)) == (path, False)
+        assert (path, axe(page), small(page), too_wide(page)) == (path, [], [], False)
+        DESKTOP.put_on(page)
+        assert (path, axe(page, "color-contrast"), too_wide(page)) == (path, [], False)
 
 
 def test_the_preview_follows_what_is_typed(open_page: OpenPage, worked: Incident, commander: User) -> None:

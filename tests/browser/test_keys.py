@@ -127,6 +127,10 @@ def write(keys: Keys, other: User) -> None:
     """Roles and notes by the composer, while somebody else writes, too."""
     page = keys.page
     composer = page.get_by_label("Write to the timeline")
+    keys.press("k")
+    keys.at(page.locator("#go-communicate"))
+    keys.press("j")
+    keys.at(page.locator("#go-mitigate"))
     keys.press("w")
     keys.at(composer)
     keys.type(f"/role scribe {other.username}")
@@ -169,6 +173,7 @@ def act(keys: Keys, bell: Bell) -> None:
     carry_on(run, most=6)
     news(page)
     expect(dialog.get_by_text("Still swinging")).to_be_visible()
+    said(page, "Ring the bell: Queued → Running")
     bell.settled_after = 0
     assert carry_on(run).status == "succeeded"
     news(page)
@@ -176,7 +181,6 @@ def act(keys: Keys, bell: Bell) -> None:
     keys.see()
     keys.press("Escape")
     keys.at(offer)
-    said(page, "Ring the bell: Running → Succeeded")
 
 
 def plan(keys: Keys) -> None:
@@ -198,6 +202,8 @@ def plan(keys: Keys) -> None:
 
 def resolve(keys: Keys, alert: Alert, clear: Callable[..., None]) -> None:
     page = keys.page
+    keys.leave("4", to="**/steps/mitigate/")
+    keys.leave("0", to=ROOM)
     keys.leave("4", to="**/steps/mitigate/")
     keys.press("n")
     keys.at(page.get_by_role("button", name="Close Mitigate"))

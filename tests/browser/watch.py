@@ -11,6 +11,13 @@ from tests.browser.looks import Look
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# A label is pressed as well as its box.
+SMALL = """() => [...document.querySelectorAll("a, button, input, select, textarea, summary")]
+  .filter((one) => one.checkVisibility() && !one.closest(".vh, .skip, .foot"))
+  .filter((one) => getComputedStyle(one).display !== "inline")
+  .map((one) => [one, (one.matches("[type=checkbox], [type=radio]") && one.labels[0]) || one])
+  .filter(([, place]) => place.getBoundingClientRect().height < 43.5)
+  .map(([one]) => one.outerHTML.slice(0, 120))"""
 # htmx says so of a poll that is under way when its page is left.
 LEFT = ("htmx:sendAbort", "htmx:afterRequest")
 TELL_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) =>
@@ -51,6 +58,12 @@ def axe(page: Page, only: str = "") -> list[str]:
     asked = {"type": "rule", "values": [only]} if only else {"type": "tag", "values": TAGS}
     found: dict[str, Any] = page.evaluate("asked => axe.run(document, {runOnly: asked})", asked)
     return [f"{rule['id']}: {place['html']}" for rule in found["violations"] for place in rule["nodes"]]
+
+
+def small(page: Page) -> list[str]:
+    """What is pressed and too small for a finger; links within a sentence excepted."""
+    found: list[str] = page.evaluate(SMALL)
+    return found
 
 
 def too_wide(page: Page) -> bool:
