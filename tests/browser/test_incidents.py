@@ -76,7 +76,7 @@ def test_the_preview_follows_what_is_typed(open_page: OpenPage, worked: Incident
     page.locator("#findings", has_text="No follow-up is written down.").wait_for()
     page.locator("#kept", has_text="not saved as a version yet").wait_for()
     page.get_by_role("button", name="Save").click()
-    page.get_by_text("Version 2 is saved.").wait_for()
+    page.locator("main", has_text="Version 2 is saved.").wait_for()
 
 
 def test_a_viewer_reads_the_room_without_javascript(
