@@ -234,7 +234,7 @@ def learn(keys: Keys, reviewer: Keys) -> None:
     keys.type("a stuck queue.")
     page.locator("#preview", has_text="It was a stuck queue.").wait_for()
     keys.at(text)
-    keys.leave("Control+Enter", to="**/postmortem/")
+    keys.leave("Control+Enter", to="**/postmortem/?saved=2")
     said(page, "Version 2 is saved.")
     keys.press("n")
     keys.tab_to(page.get_by_role("button", name="Ask for a review"))
