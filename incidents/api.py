@@ -30,7 +30,7 @@ from incidents.api_schemas import (
     TimelinePage,
     UpdateIn,
 )
-from incidents.models import Incident, TimelineEntry
+from incidents.models import Incident, Link, TimelineEntry
 from incidents.severity import computed
 from novaops import environment as environments
 from novaops.access.policy import Verb
@@ -39,7 +39,7 @@ from novaops.runbook.api_document import answers, links
 from novaops.runbook.api_problems import Problem, refuse_unknown_query
 from novaops.runbook.api_schemas import RowId
 
-router = Router()
+router = Router(tags=["Incidents"])
 
 
 @router.get("/incidents", response=answers({200: IncidentsPage}, 422))
@@ -53,6 +53,9 @@ def incidents(request: HttpRequest, filters: Query[IncidentFilters]) -> Any:
         found = found.filter(services__contains=[filters.service])
     if filters.drill is not None:
         found = found.filter(is_drill=filters.drill)
+    if filters.alert:
+        of_alert = Link.objects.filter(kind=Link.Kind.ALERT, ref=filters.alert)
+        found = found.filter(pk__in=of_alert.values("incident"))
     found = search.matching(api.visible(request, found), filters.q or "")
     page = found.filter(number__lt=filters.cursor) if filters.cursor else found
     return asking.page(page.order_by("-number"), filters.limit, show.brief, lambda row: row.number)
@@ -116,6 +119,7 @@ def timeline(request: HttpRequest, number: IncidentNumber, filters: Query[Timeli
     refuse_unknown_query(request, TimelineFilters)
     wanted = filters.dict(exclude_none=True, include={"kind", "starred"})
     rows = asking.incident(request, number).timeline.filter(**wanted).select_related("author")
+    rows = rows.filter(pk__gt=filters.after) if filters.after else rows
     found = entries.earlier(rows, filters.cursor).order_by("-at", "-id")
     return asking.page(found, filters.limit, show.entry, lambda row: row.pk)
 

@@ -33,7 +33,7 @@ from novaops.runbook.api_document import answers
 from novaops.runbook.api_problems import Problem
 from novaops.runbook.api_schemas import RowId
 
-router = Router()
+router = Router(tags=["Checklist and roles"])
 WRITTEN = answers({200: IncidentOut}, *asking.WRITE)
 Ref = Annotated[RowId, Path()]
 

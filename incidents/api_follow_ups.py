@@ -21,7 +21,7 @@ from novaops.runbook.api_document import answers
 from novaops.runbook.api_problems import Problem, refuse_unknown_query
 from novaops.runbook.api_schemas import RowId
 
-router = Router()
+router = Router(tags=["Follow-ups"])
 FollowUpId = Annotated[RowId, Path()]
 
 

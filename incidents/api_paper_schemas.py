@@ -104,6 +104,38 @@ class PostmortemOut(Schema):
     page: str
 
 
+class PostmortemBrief(Schema):
+    """A post-mortem as a list shows it."""
+
+    incident: int
+    title: str
+    severity: str
+    state: Literal["draft", "review", "published"]
+    version: int
+    due_at: datetime
+    overdue: bool
+    published_at: datetime | None
+    path: str
+    page: str
+
+
+class PostmortemsPage(Schema):
+    """A page of post-mortems; `next_cursor` is null on the last."""
+
+    items: list[PostmortemBrief]
+    next_cursor: int | None
+
+
+class PostmortemFilters(Schema):
+    """Which post-mortems, the newest incident first. `cursor` is the `next_cursor` of the page before."""
+
+    environment: Word | None = None
+    state: Literal["draft", "review", "published"] | None = None
+    overdue: bool | None = None
+    cursor: Number | None = None
+    limit: Limit = 25
+
+
 class RegeneratedOut(PostmortemOut):
     """The document after its generated parts were written again; `kept` are those that people had edited."""
 

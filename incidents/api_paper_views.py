@@ -37,6 +37,15 @@ def postmortem(row: Postmortem) -> dict[str, Any]:
     }
 
 
+def postmortem_brief(row: Postmortem) -> dict[str, Any]:
+    """The document without its text."""
+    names = ("state", "version", "due_at", "overdue", "published_at", "path")
+    of = row.incident
+    page = reverse("incidents:postmortem", args=[of.number])
+    shown = {key: getattr(row, key) for key in names}
+    return {"incident": of.number, "title": of.title, "severity": of.severity, "page": page, **shown}
+
+
 def review(row: Review) -> dict[str, Any]:
     """A version before a second person."""
     names = ("version", "verdict", "requested_at", "comment", "decided_at")

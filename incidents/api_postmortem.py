@@ -2,7 +2,9 @@
 
 from typing import Annotated, Any
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from ninja import Path, Query, Router, Status
 
 from incidents import api_asking as asking
@@ -13,8 +15,10 @@ from incidents.api_paper_schemas import (
     AskChangesIn,
     AskReviewIn,
     FindingOut,
+    PostmortemFilters,
     PostmortemIn,
     PostmortemOut,
+    PostmortemsPage,
     PublishIn,
     RegeneratedOut,
     SectionIn,
@@ -25,17 +29,34 @@ from incidents.api_paper_schemas import (
     VersionTextOut,
 )
 from incidents.api_schemas import Number
-from incidents.models import Postmortem
+from incidents.models import Incident, Postmortem
 from novaops.access.policy import Verb
 from novaops.runbook import api
 from novaops.runbook.api_document import answers
 from novaops.runbook.api_problems import Problem, refuse_unknown_query
 
-router = Router()
+router = Router(tags=["Post-mortem"])
 DOCUMENT = "/incidents/{number}/postmortem"
 WRITTEN = answers({200: PostmortemOut}, *asking.WRITE)
 # A document of 200 KB, however its letters are escaped.
 MOST_BYTES_OF = dict.fromkeys(["api:postmortem", "api:postmortem-section"], 640 * 1024)
+
+
+@router.get("/postmortems", response=answers({200: PostmortemsPage}, 422))
+def postmortems(request: HttpRequest, filters: Query[PostmortemFilters]) -> Any:
+    """The post-mortems of all incidents, without their texts."""
+    refuse_unknown_query(request, PostmortemFilters)
+    api.refuse_unless(request, Verb.VIEW)
+    seen = api.visible(request, Incident.objects.all())
+    seen = seen.filter(environment=filters.environment) if filters.environment else seen
+    seen = seen.filter(number__lt=filters.cursor) if filters.cursor else seen
+    found = Postmortem.objects.filter(incident__in=seen).select_related("incident").defer("text")
+    found = found.filter(state=filters.state) if filters.state else found
+    if filters.overdue is not None:
+        late = Q(due_at__lt=timezone.now()) & ~Q(state=Postmortem.State.PUBLISHED)
+        found = found.filter(late if filters.overdue else ~late)
+    newest = found.order_by("-incident__number")
+    return asking.page(newest, filters.limit, show.postmortem_brief, lambda row: row.incident.number)
 
 
 @router.get(DOCUMENT, response=answers({200: PostmortemOut}, 404, 422), url_name="postmortem")

@@ -108,21 +108,26 @@ class NoteIn(Asked):
 
 
 class IncidentFilters(Schema):
-    """Which incidents, newest first. `q` are words of the title, the impact or the timeline."""
+    """Which incidents, newest first. `q` are words of the title, the impact or the timeline; `alert` belongs to it."""
 
     environment: Word | None = None
     state: StateName | None = None
     severity: SeverityName | None = None
     service: ServiceKind | None = None
     drill: bool | None = None
+    alert: RowId | None = None
     q: Query | None = None
     cursor: Number | None = None
     limit: Limit = 25
 
 
 class TimelineFilters(Schema):
-    """Which entries, newest first. `cursor` is the `next_cursor` of the page before."""
+    """Which entries, newest first. `cursor` is the `next_cursor` of the page before.
 
+    `after` leaves those that were written after the entry of that id, whenever they tell to have happened.
+    """
+
+    after: RowId | None = None
     kind: EntryKind | None = None
     starred: bool | None = None
     cursor: RowId | None = None

@@ -32,7 +32,7 @@ from novaops.runbook.api_document import answers
 from novaops.runbook.api_problems import Problem, refuse_unknown_query
 from novaops.runbook.api_schemas import RowId
 
-router = Router()
+router = Router(tags=["Messages"])
 WRITTEN = answers({200: IncidentOut}, *asking.WRITE)
 DECISIONS = {
     "check": decisions.check,

@@ -33,6 +33,7 @@ def _state(cut: Mapping[str, list[Stretch]], first: datetime, last: datetime) ->
 
 
 def gaps(seen: Iterable[int], start: datetime, step: timedelta, bins: int) -> list[Stretch]:
-    """The bins of `step` from `start` on in which nothing was seen, as stretches."""
-    known = set(seen)
-    return [(start + step * at, start + step * (at + 1)) for at in range(bins) if at not in known]
+    """The bins of `step` from `start` on in which nothing was seen, as stretches; neighbours are one."""
+    known = sorted({at for at in seen if 0 <= at < bins})
+    around = pairwise((-1, *known, bins))
+    return [(start + step * (last + 1), start + step * at) for last, at in around if at - last > 1]

@@ -11,6 +11,7 @@ from novaops.runbook.api_schemas import Problem
 from novaops.runbook.registry import actions
 
 PREFIX = "api/v1/"
+REF = "#/components/schemas/{model}"
 # What any request may meet, whatever it asks.
 ALWAYS = (401, 403, 405, 429, 500, 503)
 RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}}}
@@ -23,8 +24,8 @@ HEADERS: dict[str, dict[str, Any]] = {
 
 
 def answers(good: dict[int, Any], *problems: int) -> dict[int, Any]:
-    """The statuses of an operation: the good ones with their schema, and every problem."""
-    return {**good, **dict.fromkeys((*problems, *ALWAYS), Problem)}
+    """The statuses of an operation: the good ones with their schema, and every problem, whose schema is added once."""
+    return {**good, **dict.fromkeys((*problems, *ALWAYS))}
 
 
 def links(what: str) -> dict[str, Any]:
@@ -44,12 +45,19 @@ def document(api: NinjaAPI) -> dict[str, Any]:
     for methods in found["paths"].values():
         for operation in methods.values():
             _declare(operation)
+    found["components"]["schemas"].update(_problem())
     known = {"environment": list(environments.environments()), "action": sorted(actions)}
     for name, schema in found["components"]["schemas"].items():
         fields = schema.get("properties", {})
         for field in known.keys() & fields.keys() if name.endswith("In") else ():
             fields[field] = {"type": "string", "enum": known[field]}
     return found
+
+
+def _problem() -> dict[str, Any]:
+    """The schema of a problem and of its parts."""
+    whole = Problem.model_json_schema(ref_template=REF)
+    return {**whole.pop("$defs"), "Problem": whole}
 
 
 def _declare(operation: dict[str, Any]) -> None:
@@ -59,7 +67,7 @@ def _declare(operation: dict[str, Any]) -> None:
     for status, answer in operation["responses"].items():
         good = int(status) < 400
         if not good:
-            answer["content"] = {MEDIA_TYPE: answer["content"]["application/json"]}
+            answer["content"] = {MEDIA_TYPE: {"schema": {"$ref": REF.format(model="Problem")}}}
         headers = location if good else HEADERS.get(str(status))
         if headers:
             answer["headers"] = headers

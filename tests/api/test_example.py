@@ -11,6 +11,8 @@ from django.utils import timezone
 from incidents import reviews, telling
 from incidents.models import Incident
 from novaops.outbox.models import Message
+from novaops.runbook import api_document
+from novaops.runbook.api import api
 from novaops.runbook.models import Run
 from novaops.runbook.signals import run_finished
 from tests.api.conftest import Program
@@ -18,6 +20,7 @@ from tests.incidents.conftest import make_run, place
 from tests.servers import ROOT
 
 __all__ = ["make_run", "place"]
+DOCUMENT = ROOT / "docs" / "api.md"
 LINE = re.compile(r"^nova (GET|POST|PUT|PATCH) (\S+)(?: '(.*)')?$", re.MULTILINE)
 
 
@@ -34,7 +37,8 @@ def test_the_documented_incident_goes_through(
     settings.POSTMORTEM_ROOT = tmp_path  # type: ignore[attr-defined]
     program = program_of(commander)
     User.objects.create_user("amara")
-    lines = LINE.findall((ROOT / "docs" / "api.md").read_text(encoding="utf-8"))
+    today = f"{timezone.now():%Y-%m-%d}"
+    lines = LINE.findall(re.sub(r"\d{4}-\d\d-\d\d", today, DOCUMENT.read_text(encoding="utf-8")))
     assert len(lines) > 20
     for at, (method, path, body) in enumerate(lines):
         if path in ("plans", "runs"):
@@ -53,6 +57,13 @@ def test_the_documented_incident_goes_through(
         if path.endswith("/review"):
             reviews.decide(1, "", approve=True, by=responder)
     assert Incident.objects.get().state == "closed"
+
+
+def test_the_document_names_every_path_of_the_api() -> None:
+    words = set(re.findall(r"[a-z][a-z.-]+", DOCUMENT.read_text(encoding="utf-8")))
+    paths = api_document.document(api)["paths"]
+    parts = {part for path in paths for part in path.removeprefix("/api/v1/").split("/") if not part.startswith("{")}
+    assert parts - words == set()
 
 
 def _restarted(run: Run) -> None:

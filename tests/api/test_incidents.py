@@ -67,8 +67,14 @@ def test_a_covered_cause_is_a_conflict_unless_it_is_meant(program_of: ProgramOf,
 
 
 def test_an_alert_fills_detect(make_alert: Callable[..., Alert], program_of: ProgramOf, responder: User) -> None:
-    alert = make_alert()
-    body = json(program_of(responder).post("incidents", wrong(alert=alert.pk, report=""), Idempotency_Key="a"))
+    alert, program = make_alert(), program_of(responder)
+    firing = json(program.get("alerts", state="firing", service="api"))["items"]
+    assert [one["id"] for one in firing] == [alert.pk]
+    assert json(program.get(f"alerts/{alert.pk}")) == firing[0]
+    assert json(program.get("incidents", alert=alert.pk))["items"] == []
+    body = program.made("incidents", wrong(alert=alert.pk, report=""))
+    assert [one["number"] for one in json(program.get("incidents", alert=alert.pk))["items"]] == [body["number"]]
+    problem(program.get("alerts/9999"), 404, "not-found")
     assert (body["steps"][0]["state"], body["steps"][0]["evidence"][0]["kind"]) == ("done", "alert")
 
 
@@ -126,6 +132,8 @@ def test_notes_are_written_once_and_the_timeline_comes_page_by_page(
         assert program.post("incidents/1/notes", {"text": f"note {key}"}, Idempotency_Key=key).status_code in (200, 201)
     notes = list(pages(program, "incidents/1/timeline", kind="note", limit=1))
     assert [(note["text"], note["author"]) for note in notes] == [("note b", "responder"), ("note a", "responder")]
+    newer = json(program.get("incidents/1/timeline", after=notes[1]["id"]))["items"]
+    assert [entry["text"] for entry in newer] == ["note b"]
     everything = list(pages(program, "incidents/1/timeline", limit=3))
     assert len(everything) == TimelineEntry.objects.count()
     problem(program.post("incidents/9/notes", {"text": "x"}, Idempotency_Key="c"), 404, "not-found")

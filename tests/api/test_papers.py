@@ -31,12 +31,14 @@ def test_follow_ups_are_written_changed_listed_and_finished(
 ) -> None:
     declare(responder)
     program = program_of(responder)
-    body = {"title": "Scale earlier", "kind": "prevent", "owner": "responder", "due": "2020-12-01"}
+    body = {"title": "Scale earlier", "kind": "prevent", "owner": "responder", "due": "2199-12-01"}
     made = [program.post("incidents/1/follow-ups", body, Idempotency_Key="a") for _ in range(2)]
     assert [answer.status_code for answer in made] == [201, 200]
     path = f"follow-ups/{FollowUp.objects.get().pk}"
     assert json(program.get("follow-ups"))["items"] == json(program.get("incidents/1/follow-ups")) == [json(made[0])]
     assert json(program.get(path)) == json(made[0])
+    assert problem(program.patch(path, {"due": "2020-12-01"}), 409, "refused")["detail"]
+    FollowUp.objects.update(due="2020-12-01")
     assert len(json(program.get("follow-ups", overdue="true", owner="responder", kind="prevent"))["items"]) == 1
     changed = json(program.patch(path, {"title": "Scale at 70 %", "due": None}))
     assert (changed["title"], changed["due"], changed["owner"], changed["kind"]) == (
@@ -61,7 +63,11 @@ def test_a_post_mortem_is_read_as_document_and_as_markdown(
     text = Postmortem.objects.get().text
     answer = program.get(f"{path}.md")
     assert (answer["Content-Type"], answer.content.decode()) == ("text/markdown; charset=utf-8", text)
-    assert json(program.get(path))["markdown"] == text
+    whole = json(program.get(path))
+    assert whole["markdown"] == text
+    listed = json(program.get("postmortems", state="draft", overdue="false"))["items"]
+    assert [{**one, **whole} for one in listed] == [{**whole, "title": worked.title, "severity": "SEV2"}]
+    assert json(program.get("postmortems", overdue="true"))["items"] == []
 
 
 def test_two_programs_write_two_sections_at_once_and_lose_nothing(

@@ -29,3 +29,8 @@ def test_the_worst_holds_where_they_overlap() -> None:
 def test_what_was_not_seen_is_a_gap() -> None:
     step = timedelta(minutes=1)
     assert gaps([0, 2], START, step, 4) == [(START + step, START + 2 * step), (START + 3 * step, START + 4 * step)]
+
+
+def test_years_without_a_value_are_one_gap() -> None:
+    step = timedelta(minutes=1)
+    assert gaps([], START, step, 14_000_000) == [(START, START + 14_000_000 * step)]
