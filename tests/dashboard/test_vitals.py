@@ -101,7 +101,7 @@ def test_the_verdict_is_unknown_when_beat_or_all_workers_are_silent(alive, calm,
 
 def test_the_page_shows_every_part_and_the_last_rounds(alive, client_of, viewer, django_assert_max_num_queries):
     client = client_of(viewer)
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         page = client.get("/vitals/").content.decode()
     for words in ("Beat", "Worker celery@one", "Queue runs", "Audit chain", "Last rounds of collection"):
         assert words in page
