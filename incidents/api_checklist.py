@@ -157,7 +157,7 @@ def end_role(request: HttpRequest, number: IncidentNumber, role_id: Ref) -> Any:
 
 
 def _roles(found: Incident) -> dict[str, Any]:
-    entries = list(drafting.key_moments(found))
+    entries = drafting.key_moments(found)
     return {
         "commander": show.name(found.commander),
         "roles": [show.role(row) for row in found.roles.select_related("user")],

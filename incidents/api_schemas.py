@@ -150,7 +150,8 @@ class ChecklistStepOut(Schema):
 class IncidentBrief(Schema):
     """An incident as a list shows it. `merged_into` is the number of the one that it became a part of.
 
-    `next_update_due_at` is when people must hear again: null where nothing is promised, or it is over.
+    `next_update_due_at` is when people must hear again: null where nothing is promised, or it is over. Where the start
+    is not known, nobody has said when it began, and `started_at` is when it was declared.
     """
 
     number: int
@@ -166,6 +167,7 @@ class IncidentBrief(Schema):
     merged_into: int | None
     declared_at: datetime
     started_at: datetime
+    start_known: bool
     detected_at: datetime | None
     acknowledged_at: datetime | None
     mitigated_at: datetime | None

@@ -15,6 +15,7 @@ def brief(row: Incident) -> dict[str, Any]:
     moments = ("started_at", "detected_at", "acknowledged_at", "mitigated_at", "resolved_at", "told_at")
     return {
         **{key: getattr(row, key) for key in (*names, *moments)},
+        "start_known": row.start_known,
         "next_update_due_at": row.next_update_due_at,
         "commander": name(row.commander),
         "drill": row.is_drill,

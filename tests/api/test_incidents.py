@@ -51,6 +51,8 @@ def test_an_incident_is_declared_once_for_each_key(program_of: ProgramOf, comman
     assert (first.status_code, again.status_code, first["Location"]) == (201, 200, again["Location"])
     body = json(first)
     assert (body["number"], body["severity"], body["state"], body["commander"]) == (1, "SEV3", "open", None)
+    # A program is nobody who took it, and nobody has said when it began.
+    assert (body["acknowledged_at"], body["start_known"]) == (None, False)
     assert [step["key"] for step in body["steps"]][:2] == ["detect", "assess"]
     assert json(program.client.get(first["Location"])) == body
     assert Entry.objects.get(verb="incident.declared").via == f"api:{program.token_id}"
@@ -76,6 +78,7 @@ def test_an_alert_fills_detect(make_alert: Callable[..., Alert], program_of: Pro
     assert [one["number"] for one in json(program.get("incidents", alert=alert.pk))["items"]] == [body["number"]]
     problem(program.get("alerts/9999"), 404, "not-found")
     assert (body["steps"][0]["state"], body["steps"][0]["evidence"][0]["kind"]) == ("done", "alert")
+    assert body["start_known"]
 
 
 @pytest.mark.usefixtures("place")
