@@ -15,7 +15,7 @@ from ninja import Path, Schema
 
 from incidents import declaring, documents
 from incidents.api_schemas import Number
-from incidents.guard import Conflict, Refused, where
+from incidents.guard import Conflict, Joined, Refused, where
 from incidents.models import Incident, Once
 from novaops import environment as environments
 from novaops.access.policy import Verb
@@ -118,6 +118,8 @@ def answered(do: Callable[[], Made]) -> Made:
     except declaring.Covered as refusal:
         covers = {"incident": refusal.incident.number, "same_cause": refusal.same_cause}
         raise Problem(409, "covered", refusal.sentence, **covers) from refusal
+    except Joined as refusal:
+        raise Problem(409, "merged", refusal.sentence, incident=refusal.into.number) from refusal
     except Conflict as refusal:
         raise overtaken(refusal.incident.version) from refusal
     except documents.Conflict as refusal:

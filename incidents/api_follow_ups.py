@@ -55,6 +55,7 @@ def follow_ups(request: HttpRequest, filters: Query[FollowUpFilters]) -> Any:
     seen = api.visible(request, Incident.objects.all())
     if filters.environment:
         seen = seen.filter(environment=filters.environment)
+    seen = seen.filter(is_drill=filters.drill) if filters.drill is not None else seen
     found = FollowUp.objects.filter(incident__in=seen, **filters.dict(exclude_none=True, include={"state", "kind"}))
     found = found.filter(owner__username=filters.owner) if filters.owner else found
     late = {"state": FollowUp.State.OPEN, "due__lt": timezone.now().date()}

@@ -43,6 +43,7 @@ class FollowUpFilters(Schema):
     kind: FollowUpKind | None = None
     owner: Word | None = None
     overdue: bool | None = None
+    drill: bool | None = None
     cursor: RowId | None = None
     limit: Limit = 50
 
@@ -132,6 +133,7 @@ class PostmortemFilters(Schema):
     environment: Word | None = None
     state: Literal["draft", "review", "published"] | None = None
     overdue: bool | None = None
+    drill: bool | None = None
     cursor: Number | None = None
     limit: Limit = 25
 

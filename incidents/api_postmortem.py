@@ -49,6 +49,7 @@ def postmortems(request: HttpRequest, filters: Query[PostmortemFilters]) -> Any:
     api.refuse_unless(request, Verb.VIEW)
     seen = api.visible(request, Incident.objects.all())
     seen = seen.filter(environment=filters.environment) if filters.environment else seen
+    seen = seen.filter(is_drill=filters.drill) if filters.drill is not None else seen
     seen = seen.filter(number__lt=filters.cursor) if filters.cursor else seen
     found = Postmortem.objects.filter(incident__in=seen).select_related("incident").defer("text")
     found = found.filter(state=filters.state) if filters.state else found

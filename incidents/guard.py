@@ -28,6 +28,14 @@ class Conflict(Refused):
         self.incident = incident
 
 
+class Joined(Refused):
+    """It became a part of another incident: decisions are taken there."""
+
+    def __init__(self, incident: Incident, into: Incident) -> None:
+        super().__init__(f"{incident.name} was merged into {into.name}: work there.")
+        self.into = into
+
+
 def expect(incident: Incident, version: int | None) -> None:
     """Raise Conflict where a form shows another version than the incident's; None where no form asked."""
     if version is not None and version != incident.version:
@@ -63,6 +71,6 @@ def locked(number: int, *, by: User | None, verb: Verb) -> tuple[Incident, Envir
     incident = get_object_or_404(rows, number=number)
     place = where(incident)
     permit(by, verb, place)
-    if incident.merged_into_id:
-        raise Refused(f"{incident.name} was merged into another incident: work there.")
+    if incident.merged_into:
+        raise Joined(incident, incident.merged_into)
     return incident, place

@@ -95,7 +95,8 @@ class Lacking(Schema):
 class Problem(Schema):
     """Why a request was not done (RFC 9457). `code` is stable; `detail` is the sentence a person reads.
 
-    `incident` covers what was to be declared, `version` is the current one, `reasons` are all that is missing.
+    `incident` is the one that covers it or that it was merged into, `version` is the current one, `reasons` are all
+    that is missing.
     """
 
     type: str

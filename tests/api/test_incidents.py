@@ -200,7 +200,9 @@ def test_a_duplicate_is_offered_added_to_or_merged(program_of: ProgramOf, comman
     merged = program.made("incidents/2/merge", {"into": 1, "reason": "The same outage of Redis"})
     assert (merged["number"], merged["services"]) == (1, ["api", "cache", "events"])
     assert json(program.get("incidents/2"))["merged_into"] == 1
-    problem(program.post("incidents/2/notes", {"text": "x"}, Idempotency_Key="c"), 409, "refused")
+    assert (
+        problem(program.post("incidents/2/notes", {"text": "x"}, Idempotency_Key="c"), 409, "merged")["incident"] == 1
+    )
 
 
 def test_entries_are_marked_and_never_changed(declare: Declare, program_of: ProgramOf, responder: User) -> None:

@@ -39,7 +39,10 @@ def test_follow_ups_are_written_changed_listed_and_finished(
     assert json(program.get(path)) == json(made[0])
     assert problem(program.patch(path, {"due": "2020-12-01"}), 409, "refused")["detail"]
     FollowUp.objects.update(due="2020-12-01")
-    assert len(json(program.get("follow-ups", overdue="true", owner="responder", kind="prevent"))["items"]) == 1
+    assert (
+        len(json(program.get("follow-ups", overdue="true", drill="false", owner="responder", kind="prevent"))["items"])
+        == 1
+    )
     changed = json(program.patch(path, {"title": "Scale at 70 %", "due": None}))
     assert (changed["title"], changed["due"], changed["owner"], changed["kind"]) == (
         *("Scale at 70 %", None, "responder", "prevent"),
@@ -68,6 +71,7 @@ def test_a_post_mortem_is_read_as_document_and_as_markdown(
     listed = json(program.get("postmortems", state="draft", overdue="false"))["items"]
     assert [{**one, **whole} for one in listed] == [{**whole, "title": worked.title, "severity": "SEV2"}]
     assert json(program.get("postmortems", overdue="true"))["items"] == []
+    assert json(program.get("postmortems", drill="true"))["items"] == []
 
 
 def test_two_programs_write_two_sections_at_once_and_lose_nothing(

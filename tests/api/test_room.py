@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from incidents.models import Incident
+from incidents.models import Incident, TimelineEntry
 from novaops.audit.models import Entry
 from novaops.outbox.models import Message
 from tests.api.conftest import Program
@@ -97,6 +97,45 @@ def test_what_commands_needs_the_scope_and_the_role(
     held = program_of(responder, "write:incidents").made("incidents/1/roles", {"role": "responder"})["roles"]
     other = program_of(commander, "read", "write:incidents")
     problem(other.post(f"incidents/1/roles/{held[0]['id']}/end"), 403, "not-permitted")
+
+
+def test_nothing_is_written_with_a_token_that_reads(
+    declare: Declare, program_of: ProgramOf, commander: User, viewer: User
+) -> None:
+    declare(commander)
+    paper = {"version": 1, "markdown": "x"}
+    asked: list[tuple[str, str, Any]] = [
+        ("patch", "", {"version": 1, "impact": "x"}),
+        ("patch", "/timeline/1", {"pinned": True}),
+        ("put", "/steps/assess/owner", {"owner": None}),
+        ("put", "/items/1", {"done": True}),
+        ("put", "/pagerduty", {"name": "Q1"}),
+        ("put", "/postmortem", paper),
+        ("put", "/postmortem/sections/summary-story", paper),
+        ("post", "/notes", {"text": "x"}),
+        ("post", "/moments", {"version": 1, "name": "started", "at": "2026-01-01T00:00:00Z", "reason": "x"}),
+        ("post", "/additions", {"title": "x", "services": ["api"]}),
+        ("post", "/steps/assess/complete", None),
+        ("post", "/no-action", {"why": "It went away"}),
+        ("post", "/roles", {"role": "responder"}),
+        ("post", "/roles/1/end", None),
+        ("post", "/messages", {"slack": "x"}),
+        ("post", "/messages/recorded", {"channel": "slack", "text": "x"}),
+        ("post", "/messages/1/again", None),
+        ("post", "/updates", {"text": "x"}),
+        ("post", "/follow-ups", {"title": "x", "kind": "prevent"}),
+        *(("post", f"/postmortem{rest}", None) for rest in ("", "/regenerate", "/export")),
+        ("post", "/postmortem/review", {"version": 1}),
+        ("post", "/postmortem/review/changes", {"comment": "Say more of it"}),
+        ("post", "/postmortem/publish", {"version": 1, "factor": "limit"}),
+    ]
+    before = TimelineEntry.objects.count()
+    for program in (program_of(commander, "read", "command:incidents"), program_of(viewer)):
+        for at, (method, path, body) in enumerate(asked):
+            send = {"post": program.post, "put": program.put, "patch": program.patch}[method]
+            more = {"Idempotency_Key": str(at)} if method == "post" else {}
+            problem(send(f"incidents/1{path}", body, **more), 403, "not-permitted")
+    assert (TimelineEntry.objects.count(), Incident.objects.get().version) == (before, 1)
 
 
 def test_command_is_handed_over_with_a_summary(
