@@ -31,6 +31,7 @@ def findings(postmortem: Postmortem, text: str | None = None) -> list[Finding]:
         follow_ups=tuple(fact(each) for each in incident.follow_ups.select_related("owner")),
         told=told(incident),
         started_at=incident.started_at,
+        start_known=incident.start_known,
         resolved_at=incident.resolved_at,
     )
     return lint(postmortem.text if text is None else text, known)

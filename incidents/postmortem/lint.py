@@ -51,6 +51,8 @@ class Known:
     told: Sequence[datetime] = ()
     started_at: datetime | None = None
     resolved_at: datetime | None = None
+    # Whether an alert or a person said when it began.
+    start_known: bool = True
 
 
 BLAME = re.compile(
@@ -93,7 +95,7 @@ def lint(text: str, known: Known) -> list[Finding]:
         if part.kind in (Kind.HUMAN, Kind.TEXT) or (part.kind == Kind.GENERATED and part.edited):
             found += _written(part, line)
         line += part.raw.count("\n")
-    return [*found, *_gaps(known), *_follow_ups(known)]
+    return [*found, *_start(known), *_gaps(known), *_follow_ups(known)]
 
 
 def _written(part: Part, first: int) -> Iterator[Finding]:
@@ -144,6 +146,12 @@ def _line(line: str, at: int) -> Iterator[Finding]:
     elif BARE.search(own):
         says = "A bare address is a link in some renderers only: put it between < and >."
         yield Finding(check=Check.SHOWN, line=at, sentence=says)
+
+
+def _start(known: Known) -> Iterator[Finding]:
+    if not known.start_known:
+        says = "Nobody has said when it began, so that no time to detect is known: set Started among the key moments."
+        yield Finding(check=Check.GAP, line=0, sentence=says)
 
 
 def _gaps(known: Known) -> Iterator[Finding]:

@@ -118,3 +118,7 @@ def test_what_reads_differently_elsewhere_is_pointed_at() -> None:
 def test_it_never_fails_whatever_the_text(text: str) -> None:
     lines = text.count("\n") + 1
     assert all(0 <= finding.line <= lines for finding in lint(text, Known()))
+
+
+def test_a_start_that_nobody_told_is_asked_for() -> None:
+    assert [one.check for one in lint("", Known(follow_ups=[FINE], start_known=False))] == [Check.GAP]
