@@ -52,7 +52,10 @@ RECENT_RUNS = 50
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """Something to go to. An action carries its offer, with the reason why not; `words` are only searched."""
+    """Something to go to. An action carries its offer, with the reason why not; `words` are only searched.
+
+    What is `only_asked` is left out until something is typed.
+    """
 
     title: str
     url: str
@@ -60,11 +63,12 @@ class Command:
     words: str = ""
     status: str = ""
     offer: Offer | None = None
+    only_asked: bool = False
 
     def matches(self, wanted: list[str]) -> bool:
         """Whether every wanted word is somewhere in it."""
         found = f"{self.title} {self.detail} {self.words}".lower()
-        return all(word in found for word in wanted)
+        return all(word in found for word in wanted) and not (self.only_asked and not wanted)
 
 
 @dataclass(frozen=True, kw_only=True)

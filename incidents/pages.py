@@ -142,12 +142,12 @@ def step_context(context: dict[str, Any], key: str) -> dict[str, Any]:
     step = next(step for step in context["room"].steps if step.row.key == key)
     changed = undo.of_incident(*incident.numbers) if key == StepKey.RESOLVE else ()
     more = of_step(incident, key) | of_telling(context, key)
-    so_far = context["told"]
+    so_far, may = context["told"], bool(context["can_join"])
     return {"step": step, "words": step.row.words, "changed": changed, **more} | {
         "items": step.row.items.select_related("done_by"),
         # The one thing that the page leads to: closing the step, or what must come before.
-        "close_next": not step.missing or key == StepKey.RESOLVE,
-        "tell_next": not step.row.is_open or bool(step.missing and not so_far),
+        "close_next": may and (not step.missing or key == StepKey.RESOLVE),
+        "tell_next": incident.is_open and (not step.row.is_open or bool(step.missing and not so_far)),
         "sending": any(not message.over for message in so_far),
         "frozen": frozen.latest(incident) if key == StepKey.ASSESS else None,
         "excerpts": frozen.excerpts(incident) if key == StepKey.ASSESS else (),

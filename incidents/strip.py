@@ -1,6 +1,7 @@
 """The open incident as every page shows it, under the bar and on the overview; all that are open for the palette."""
 
 from collections.abc import Iterator
+from itertools import product
 from urllib.parse import urlencode
 
 from django.db.models import Count, OuterRef, Subquery, Window
@@ -37,13 +38,16 @@ def of(environment: Environment) -> IncidentStrip | None:
 
 
 def commands(environment: Environment) -> Iterator[Command]:
-    """Every open incident of the environment, the most severe first."""
-    for incident in Incident.objects.filter(environment=environment.name, state=Incident.State.OPEN).order_by(
-        "severity", "-number"
-    ):
-        yield Command(
-            title=f"{incident.name} {incident.title}", url=incident.get_absolute_url(), detail=incident.severity
-        )
+    """Every open incident of the environment, the most severe first; its steps where somebody types their words."""
+    here = Incident.objects.filter(environment=environment.name, state=Incident.State.OPEN)
+    found = list(here.order_by("severity", "-number"))
+    for incident in found:
+        title = f"{incident.name} {incident.title}"
+        yield Command(title=title, url=incident.get_absolute_url(), detail=incident.severity)
+    for incident, step in product(found, STEPS):
+        url = f"{incident.get_absolute_url()}steps/{step.key}/"
+        words = f"{step.button} {step.words}"
+        yield Command(title=step.title, url=url, detail=incident.name, words=words, only_asked=True)
 
 
 def alerts(environment: Environment) -> Iterator[Command]:

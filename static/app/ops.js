@@ -182,7 +182,7 @@
   let around = [];
   document.addEventListener("htmx:beforeSwap", () => {
     // Only a field is left alone: what else has the focus, such as a section, is brought up to date.
-    Idiomorph.defaults.ignoreActiveValue = document.activeElement.matches("input, select, textarea");
+    Idiomorph.defaults.ignoreActiveValue = Boolean(document.activeElement?.matches("input, select, textarea"));
     around = [];
     for (let place = document.activeElement; place && place !== document.body; place = place.parentElement) around.push(place);
   });

@@ -44,6 +44,7 @@ def test_without_a_query_it_shows_what_is_open_first(client_of: ClientOf, viewer
     assert next(iter(kinds)) == "Open incidents"
     assert kinds["Open incidents"] == [f"INC-{incident.number} Payments fail"]
     assert kinds["Services"] == ["API server", "Database", "Redis", "Event processor"]
+    assert found(client_of(viewer), "tell people inc-")["Open incidents"] == ["Communicate"]
 
 
 @pytest.mark.parametrize(
