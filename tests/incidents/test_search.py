@@ -1,6 +1,7 @@
 """Finding incidents by what is written in them, before and after their words were folded."""
 
 from collections.abc import Callable
+from importlib import import_module
 
 import pytest
 from django.contrib.auth.models import User
@@ -80,6 +81,18 @@ def test_a_hostile_text_is_answered(client_of: SignIn, viewer: User, told: Incid
     assert ("has no letter or digit" in answer.content.decode()) == (
         address != "/follow-ups/" and search.wordless(text)
     )
+
+
+def test_what_was_folded_into_other_words_is_folded_again(told: Incident, commander: User) -> None:
+    decide.note(told.number, "支払いサービスが停止した", by=commander)
+    tasks.fold_words()
+    Words.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute(import_module("incidents.migrations.0007_fold_again").AGAIN)
+        assert cursor.rowcount == 1
+    assert found("停止") == [told.name]
+    tasks.fold_words()
+    assert found("停止") == [told.name]
 
 
 def test_what_is_written_later_is_folded_into_the_same_row(told: Incident, commander: User) -> None:
