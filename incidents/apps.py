@@ -17,6 +17,7 @@ class IncidentsConfig(AppConfig):
             api,
             api_checklist,
             api_follow_ups,
+            api_learning,
             api_postmortem,
             api_telling,
             broken_glass,
@@ -38,7 +39,7 @@ class IncidentsConfig(AppConfig):
         commands.open_things.append(strip.commands)
         commands.open_things.append(strip.alerts)
         on_charts.sources.append(marks.of)
-        for part in (api, api_checklist, api_telling, api_postmortem, api_follow_ups):
+        for part in (api, api_checklist, api_telling, api_postmortem, api_follow_ups, api_learning):
             engine_api.add_router("", part.router)
         api_problems.MOST_BYTES_OF.update(api_postmortem.MOST_BYTES_OF)
         receivers.connect()

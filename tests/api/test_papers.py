@@ -1,6 +1,7 @@
 """Follow-ups and post-mortems by a program: field by field, section by section, nothing lost."""
 
 from collections.abc import Callable
+from json import loads
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,12 @@ def test_what_is_not_there_yet_is_said(declare: Declare, program_of: ProgramOf, 
     problem(program.put(path, {"version": 1, "markdown": ""}), 404, "not-found")
     for missing, body in (("regenerate", None), ("export", None), ("publish", {"version": 1, "factor": "limit"})):
         problem(program.post(f"{path}/{missing}", body, Idempotency_Key="a"), 404, "not-found")
+
+
+def test_what_incidents_teach_is_told(document: Postmortem, program_of: ProgramOf, viewer: User) -> None:
+    program = program_of(viewer, "read")
+    answer = program.get("learning", span="30")
+    told = loads(b"".join(answer.streaming_content))  # type: ignore[attr-defined]
+    assert {one["incident"] for one in told["measures"]} == {document.incident.number}
+    assert problem(program.get("learning", environment="moon"), 422, "invalid")["field"] == "environment"
+    assert problem(program.get("learning", span="7"), 422, "invalid")["field"] == "span"
