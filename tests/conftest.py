@@ -111,6 +111,13 @@ def aws(sandbox: Nova) -> Nova:
     return sandbox
 
 
+@pytest.fixture
+def living_aws(sandbox: Nova) -> Nova:
+    """The same, and its event processor is a real process that writes to Nova's database."""
+    sandbox.reset(processes=True)
+    return sandbox
+
+
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
     Cache.silent_until = 0.0

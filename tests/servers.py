@@ -26,6 +26,7 @@ from novaops.sandbox.world import DEFAULT_FACTOR
 ROOT = Path(__file__).resolve().parent.parent
 DIRECTORY_VARIABLE = "NOVAOPS_TEST_DIRECTORY"
 # What a developer's shell may carry from elsewhere must not reach the tests.
+PAST_S = 900
 FOREIGN = ("AWS_", "NOVAOPS_PROXY_COUNT", "NOVAOPS_SECRET_KEY_FALLBACKS", "NOVAOPS_SWEEP_EVERY_S")
 
 
@@ -143,9 +144,16 @@ class Nova:
             self.server.start()
             self.server.wait_ready()
 
-    def reset(self, *, factor: float = DEFAULT_FACTOR, **more: float) -> None:
-        """Put the simulated world back to the seeded calm one; `factor` is how much faster its time runs from now."""
-        self._control("reset", {"factor": factor, **more})
+    def reset(self, *, factor: float = DEFAULT_FACTOR, processes: bool = False, **more: float) -> None:
+        """Put the simulated world back to the seeded calm one; `factor` is how much faster its time runs from now.
+
+        What most tests do not look at costs most: the event processor is a process only where `processes` says so,
+        and metrics reach back a few minutes. As a process it begins near the newest ledger.
+        """
+        if processes:
+            with psycopg.connect(os.environ["NOVA_DATABASE_URL"]) as connection:
+                connection.execute("TRUNCATE contract_events, event_cursor, event_ranges")
+        self._control("reset", {"factor": factor, "processes": processes, "past_s": PAST_S, **more})
 
     def faults(self, rules: list[dict[str, Any]]) -> None:
         """Let AWS have these troubles from now on."""

@@ -1,14 +1,16 @@
 """The control API of the sandbox, /_sandbox: its state, scenarios, faults and effects, and starting over."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
 
 from novaops.sandbox import lifecycle
 from novaops.sandbox.faults import WrongFaultError, effects, faults
+from novaops.sandbox.processes import processes
 from novaops.sandbox.scenarios import UnknownScenarioError, stage
-from novaops.sandbox.ticker import ticker
+from novaops.sandbox.ticker import HISTORY, ticker
 from novaops.sandbox.world import world
 
 
@@ -67,5 +69,7 @@ def _reset() -> Response:
     asked = body if isinstance(body, dict) else {}
     seed, factor = int(asked.get("seed", world.seed)), float(asked.get("factor", world.factor))
     ticker.sample_s = float(asked.get("sample_s", ticker.usual_sample_s))
-    lifecycle.start_over(seed=seed, factor=factor)
+    processes.wanted = bool(asked.get("processes", True))
+    past = timedelta(seconds=float(asked.get("past_s", HISTORY.total_seconds())))
+    lifecycle.start_over(seed=seed, factor=factor, past=past)
     return _state()

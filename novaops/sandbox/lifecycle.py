@@ -27,7 +27,7 @@ from novaops.sandbox.journal import journal
 from novaops.sandbox.ledgers import network
 from novaops.sandbox.processes import processes, report_exit
 from novaops.sandbox.scenarios import stage
-from novaops.sandbox.ticker import ticker
+from novaops.sandbox.ticker import HISTORY, ticker
 from novaops.sandbox.world import world
 
 # Metrics of a replayed past are written for this long only: nobody looks further back in a sandbox.
@@ -49,14 +49,14 @@ def install() -> None:
     consequences.attach()
 
 
-def start_over(*, seed: int, factor: float) -> None:
-    """A freshly seeded calm world begins now, and its journal with it."""
+def start_over(*, seed: int, factor: float, past: timedelta = HISTORY) -> None:
+    """A freshly seeded calm world begins now, with metrics of so long a past, and its journal with it."""
     with world.lock, world.at(world.now()):
         journal.begin(seed=seed, factor=factor)
-        _begin(seed, factor)
+        _begin(seed, factor, past)
 
 
-def _begin(seed: int, factor: float) -> None:
+def _begin(seed: int, factor: float, past: timedelta = HISTORY) -> None:
     network.keep_pace()
     world.reset(seed=seed, factor=factor)
     BackendDict.reset()
@@ -72,7 +72,7 @@ def _begin(seed: int, factor: float) -> None:
     consequences.start_over()
     processes.forget()
     stage.play("calm")
-    ticker.begin(world.now())
+    ticker.begin(world.now(), past)
 
 
 def restore(*, seed: int, factor: float) -> None:

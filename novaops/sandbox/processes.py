@@ -27,19 +27,25 @@ class Processes:
     """The children, kept in step with the tasks. Only the main thread starts and ends them."""
 
     def __init__(self) -> None:
-        self.enabled = False
+        # There is a database to write to, and somebody wants the real processes rather than the model of them.
+        self.possible, self.wanted = False, True
         self.endpoint = ""
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._hung: set[str] = set()
         self._forgotten = False
 
+    @property
+    def enabled(self) -> bool:
+        """Whether tasks have processes; without them the event processor is a model."""
+        return self.possible and self.wanted
+
     def keep_in_step(self) -> None:
         """Start what should run, stop what should not, hang what hangs, and tell ECS of what ended by itself."""
-        if not self.enabled:
-            return
         if self._forgotten:
             self._forgotten = False
             self.stop()
+        if not self.enabled:
+            return
         with world.lock:
             wanted = {task.id: task for task in store.tasks() if _has_process(task)}
             self._report_ended(wanted)

@@ -51,7 +51,7 @@ def serve(port: int, path: Path | None, seed: int, factor: float) -> None:
     for name, address in addresses.outside(server.port).items():
         os.environ.setdefault(name, address)
     processes.endpoint = f"http://{addresses.HOST}:{server.port}"
-    processes.enabled = bool(os.environ.get("NOVA_DATABASE_URL"))
+    processes.possible = bool(os.environ.get("NOVA_DATABASE_URL"))
     if path:
         journal.keep_in(path)
         network.remember(path.with_name("network.json"))

@@ -149,11 +149,11 @@ class Ticker:
         self._stopping = threading.Event()
         self._compacted = time.monotonic()
 
-    def begin(self, at: datetime) -> None:
+    def begin(self, at: datetime, past: timedelta = HISTORY) -> None:
         """Write the calm hours before `at`, and go on from there."""
         modelled.behind = 0.0
         first = at.timestamp() // HISTORY_STEP_S * HISTORY_STEP_S
-        for n in range(int(HISTORY.total_seconds()) // HISTORY_STEP_S, 0, -1):
+        for n in range(int(past.total_seconds()) // HISTORY_STEP_S, 0, -1):
             # Each minute has the counts of one live interval, so that a chart of that period has no step.
             sample(datetime.fromtimestamp(first - n * HISTORY_STEP_S, UTC), self.sample_s, Asked())
         self._next = self._after(at)

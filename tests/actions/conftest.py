@@ -103,8 +103,14 @@ def fleet(aws: Nova, settings: Settings) -> Iterator[Nova]:
 @pytest.fixture
 def reading(aws: Nova) -> Nova:
     """The simulated Nova once its event processor follows the ledger."""
-    eventually(_lag_ledgers, lambda lag: lag < 20, timeout_s=30)
+    aws.reset(factor=60, processes=True)
+    follows()
     return aws
+
+
+def follows() -> None:
+    """Wait until the event processor follows the ledger."""
+    eventually(_lag_ledgers, lambda lag: lag < 20, timeout_s=30)
 
 
 def _lag_ledgers() -> float:

@@ -74,9 +74,9 @@ def test_coverage_is_verified_in_batches_that_go_on_where_the_last_one_ended(
     events: "psycopg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replay, "COUNT_S", 0.0)
-    monkeypatch.setattr(replay, "PAGE_EVENTS", 5)
+    monkeypatch.setattr(replay, "PAGE_EVENTS", 3)
     head = cursor() - 5
-    start, results, looks = head - 60, {"rollout": {"head": head}}, []
+    start, results, looks = head - 25, {"rollout": {"head": head}}, []
     while not looks or looks[-1].verdict is Verdict.NOT_YET:
         looks.append(_covered(ready(start_block=start, results=results)))
         results["coverage"] = looks[-1].result

@@ -19,6 +19,7 @@ NOTHING = Query(namespace="AWS/ECS", metric="CPUUtilization", statistic="Average
 
 @pytest.fixture
 def environment(aws) -> Environment:
+    aws.reset(past_s=3600)
     return declared.default()
 
 

@@ -17,10 +17,10 @@ from dashboard.status import State
 from novaops import environment as declared
 from novaops.environment import Environment, RuleChange
 from novaops.runbook.models import Run
-from tests.actions.conftest import plan_of, reading, run_through
+from tests.actions.conftest import follows, plan_of, run_through
 from tests.servers import Nova
 
-__all__ = ["plan_of", "reading", "run_through"]
+__all__ = ["plan_of", "run_through"]
 pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 FOR_S = 3
@@ -57,10 +57,11 @@ def environment() -> Environment:
 
 
 @pytest.fixture
-def quick(reading: Nova) -> Nova:
+def quick(sandbox: Nova) -> Nova:
     """A world a hundred times as fast as the real one that measures itself every second."""
-    reading.reset(factor=100, sample_s=1)
-    return reading
+    sandbox.reset(factor=100, sample_s=1, processes=True)
+    follows()
+    return sandbox
 
 
 class Watch:

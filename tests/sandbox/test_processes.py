@@ -31,11 +31,11 @@ def processors(nova: Nova) -> list[psutil.Process]:
 
 
 @pytest.fixture
-def following(aws: Nova) -> Nova:
+def following(living_aws: Nova) -> Nova:
     """A sandbox whose processor is at work."""
     before = ledger()
     eventually(ledger, lambda now: now > before, timeout_s=30)
-    return aws
+    return living_aws
 
 
 def test_a_hung_processor_stands_still_until_its_service_is_restarted(following: Nova) -> None:
