@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+# Hundreds of Python processes start in a run: what each would compile is kept, even where a container's image says not to.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/pip install -qq --no-compile --disable-pip-version-check --require-hashes -r
 
 .PHONY: demo demo-reset test check lock bench chaos vendor clean

@@ -13,19 +13,27 @@ import redis
 from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.core.cache import cache
+from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import Client, override_settings
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from novaops.live import Cache
-from tests.servers import Nova, nova_key
+from tests.servers import Nova, nova_key, wait_for_template
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no worker is left waiting for it at the end; otherwise keep the order."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """Copy what is migrated once for all instead of migrating in every worker."""
+    wait_for_template()
+    connection.settings_dict["TEST"]["TEMPLATE"] = settings.DATABASES["default"]["NAME"]
 
 
 @pytest.fixture(scope="session")

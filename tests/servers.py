@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from novaops.sandbox import addresses
-from novaops.sandbox.child import Child
+from novaops.sandbox.child import Child, StartError, last_lines, until
 from novaops.sandbox.embedded import PostgreSQL, Redis
 from novaops.sandbox.world import DEFAULT_FACTOR
 
@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DIRECTORY_VARIABLE = "NOVAOPS_TEST_DIRECTORY"
 # What a developer's shell may carry from elsewhere must not reach the tests.
 PAST_S = 900
+TEMPLATE_WITHIN_S = 120
 FOREIGN = ("AWS_", "NOVAOPS_PROXY_COUNT", "NOVAOPS_SECRET_KEY_FALLBACKS", "NOVAOPS_SWEEP_EVERY_S")
 
 
@@ -35,12 +36,24 @@ def worker_name() -> str:
     return os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 
 
+def migrated() -> Path:
+    """The file that is there once the database `novaops` is migrated: the template of every worker's own."""
+    return Path(os.environ[DIRECTORY_VARIABLE]) / "migrated"
+
+
+def wait_for_template() -> None:
+    """Wait for the migrations, which run while the workers start. Raises StartError where they fail."""
+    if not until(migrated().exists, TEMPLATE_WITHIN_S):
+        raise StartError(f"The migrations did not end:\n{last_lines(migrated().with_suffix('.log'))}")
+
+
 class Shared:
     """The PostgreSQL and the Redis that all workers of a run share, and the directory of everything."""
 
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="novaops-tests-"))
         self.directory.chmod(0o711)
+        os.environ[DIRECTORY_VARIABLE] = str(self.directory)
         self.postgresql = PostgreSQL(
             "postgresql",
             self.directory / "pg",
@@ -50,6 +63,8 @@ class Shared:
         )
         port = addresses.free_port()
         self.redis = Redis("redis", self.directory / "redis", self.directory / "redis.log", port=port, durable=False)
+        migrate = ["sh", "-c", '"$0" manage.py migrate --verbosity 0 && touch "$1"', sys.executable, str(migrated())]
+        self.migration = Child("migration", migrate, migrated().with_suffix(".log"), cwd=ROOT)
 
     def start(self) -> None:
         self.redis.start()
@@ -59,7 +74,6 @@ class Shared:
         with psycopg.connect(self.postgresql.dsn("postgres"), autocommit=True) as connection:
             connection.execute("GRANT SET ON PARAMETER session_replication_role TO novaops")
         self.redis.wait_ready()
-        os.environ[DIRECTORY_VARIABLE] = str(self.directory)
         os.environ["DATABASE_URL"] = self.postgresql.dsn("novaops", "novaops")
         os.environ["NOVAOPS_TEST_REDIS_PORT"] = str(self.redis.port)
         os.environ["NOVAOPS_SECRET_KEY"] = secrets.token_urlsafe(48)
@@ -68,6 +82,7 @@ class Shared:
         self.postgresql.stop()
         self.postgresql.remove()
         self.redis.stop()
+        self.migration.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
@@ -214,4 +229,6 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
     early_config.stash[nova_key] = Nova()
     early_config.add_cleanup(early_config.stash[nova_key].stop)
     early_config.stash[nova_key].set_environment()
+    if shared_key in early_config.stash:
+        early_config.stash[shared_key].migration.start()
     yield
