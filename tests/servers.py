@@ -22,6 +22,7 @@ from novaops.sandbox import addresses
 from novaops.sandbox.child import Child, StartError, last_lines, until
 from novaops.sandbox.embedded import PostgreSQL, Redis
 from novaops.sandbox.world import DEFAULT_FACTOR
+from tests.forks import ForkedChild
 
 ROOT = Path(__file__).resolve().parent.parent
 DIRECTORY_VARIABLE = "NOVAOPS_TEST_DIRECTORY"
@@ -110,7 +111,7 @@ class Nova:
             durable=False,
         )
         arguments = ["--port", str(self.port), "--journal", str(self.directory / "world.jsonl")]
-        self.server = Child(
+        self.server = ForkedChild(
             name="simulated AWS",
             argv=[sys.executable, "-m", "novaops.sandbox.serve", *arguments],
             log=self.directory / "aws.log",

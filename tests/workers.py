@@ -8,6 +8,7 @@ from urllib.parse import quote
 from django.db import connection
 
 from novaops.sandbox.child import Child
+from tests.forks import ForkedChild
 from tests.servers import ROOT
 
 CELERY = (sys.executable, "-m", "celery", "-A", "novaops", "worker", "-l", "INFO")
@@ -25,7 +26,7 @@ def database_url() -> str:
 def worker(log: Path, *, queues: str = "runs", beat: bool = False, processes: int = 1) -> Child:
     """A worker, not started yet; with `beat` it also rings the periodic tasks."""
     clock = ["-B", "-s", str(log.with_suffix(".beat"))] if beat else []
-    return Child(
+    return ForkedChild(
         name="worker",
         argv=[*CELERY, "-Q", queues, "-c", str(processes), *CALM, *clock],
         log=log,

@@ -14,7 +14,7 @@ import pytest
 from botocore.config import Config
 
 from novaops.sandbox import addresses
-from novaops.sandbox.child import Child
+from tests.forks import ForkedChild
 from tests.servers import ROOT
 
 ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=5)
@@ -27,7 +27,7 @@ class Simulated:
     def __init__(self, directory: Path, *options: str) -> None:
         self.port = addresses.free_port()
         self.url = f"http://{addresses.HOST}:{self.port}"
-        self.child = Child(
+        self.child = ForkedChild(
             name="simulated AWS",
             argv=[sys.executable, "-m", "novaops.sandbox.serve", "--port", str(self.port), *options],
             log=directory / "serve.log",

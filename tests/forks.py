@@ -1,0 +1,92 @@
+"""Programs that begin as forks of a process that has imported the big libraries already, which is most of a start."""
+
+import ctypes
+import multiprocessing
+import os
+import runpy
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
+
+from novaops.sandbox.child import PR_SET_PDEATHSIG, Child
+
+# What needs no settings: `moto.server` and its backends for the simulated AWS, the rest for workers.
+LIBRARIES = [
+    "boto3",
+    "celery.__main__",
+    "celery.bin.celery",
+    "celery.apps.worker",
+    "celery.concurrency.prefork",
+    "django.core.management",
+    "django.db.models",
+    "django.http",
+    "kombu.transport.redis",
+    "moto.backends",
+    "moto.moto_server.werkzeug_app",
+    "psycopg",
+    "pydantic",
+    "requests",
+]
+forks = multiprocessing.get_context("forkserver")
+forks.set_forkserver_preload(LIBRARIES)
+
+
+@dataclass
+class Fork:
+    """A forked process with as much of subprocess.Popen as Child and the tests use."""
+
+    process: ForkServerProcess
+
+    @property
+    def pid(self) -> int:
+        assert self.process.pid
+        return self.process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self.process.exitcode
+
+    def poll(self) -> int | None:
+        return self.process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self.process.join(timeout)
+        if self.process.exitcode is None:
+            raise subprocess.TimeoutExpired(self.process.name, timeout or 0)
+        return self.process.exitcode
+
+    def send_signal(self, which: int) -> None:
+        os.kill(self.pid, which)
+
+
+class ForkedChild(Child):
+    """A child whose command is `python -m module arguments`, started as a fork."""
+
+    def start(self) -> None:
+        python, option, module, *arguments = self.argv
+        assert (python, option) == (sys.executable, "-m"), self.argv
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._asked = False
+        environment = dict(os.environ if self.environment is None else self.environment)
+        begin = (module, arguments, str(self.log), environment, str(self.cwd or "."))
+        self.log.touch()
+        # A daemon: nobody waits for it at the end of the tests.
+        process = forks.Process(target=_run, args=begin, name=self.name, daemon=True)
+        process.start()
+        self.process = Fork(process)  # type: ignore[assignment]
+
+
+def _run(module: str, arguments: list[str], log: str, environment: dict[str, str], directory: str) -> None:
+    os.setsid()
+    # The parent is the server of forks, which ends with the process of the tests, even by -9.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    with open(log, "ab") as output:  # noqa: PTH123 - the descriptor is all that is wanted
+        for descriptor in (1, 2):
+            os.dup2(output.fileno(), descriptor)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(directory)
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
