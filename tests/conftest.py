@@ -38,15 +38,18 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """Let tests with real transactions empty the audit table behind them, which its trigger refuses everybody else."""
-    plain = DatabaseOperations.sql_flush
+    """Let tests with real transactions empty the tables behind them, also the audit's, whose trigger refuses others.
 
-    def without_triggers(self: DatabaseOperations, *args: Any, **options: Any) -> list[str]:
-        statements = plain(self, *args, **options)
-        return ["SET LOCAL session_replication_role = replica", *statements] if statements else []
+    Only what has rows is emptied: to truncate a hundred tables takes longer than most tests.
+    """
+
+    def only_what_has_rows(self: DatabaseOperations, style: object, tables: list[str], **options: Any) -> list[str]:
+        names = map(self.quote_name, tables)
+        emptied = [f"IF EXISTS (SELECT FROM {name}) THEN DELETE FROM {name}; END IF;" for name in names]
+        return ["SET LOCAL session_replication_role = replica", f"DO $$ BEGIN {' '.join(emptied)} END $$"]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DatabaseOperations, "sql_flush", without_triggers)
+        patch.setattr(DatabaseOperations, "sql_flush", only_what_has_rows)
         yield
 
 
