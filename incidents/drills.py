@@ -166,6 +166,8 @@ def _done(step: ChecklistStep) -> bool:
 
 def _time(drill: Drill, name: str, first: str, second: str, target_s: int) -> dict[str, Any]:
     start: datetime | None = drill.started_at if first == "begun" else getattr(drill.incident, first, None)
+    # An alert may have been there before: people begin with the scenario.
+    start = max(start, drill.started_at) if start else None
     end: datetime | None = getattr(drill.incident, second, None)
     took_s = max((end - start).total_seconds(), 0.0) if start and end else None
     over = 0.0 if took_s is None else max(took_s / target_s - 1, 0.0)

@@ -6,6 +6,7 @@ from incidents.measures import duration
 from incidents.postmortem.escape import inline, table
 from incidents.postmortem.impact import number, queries, with_unit
 from incidents.postmortem.story import AlertFact, Sign, Story
+from novaops.words import counted
 
 
 def write(story: Story) -> str:
@@ -90,4 +91,4 @@ def _ahead(sign: Sign, detected_at: datetime | None) -> str:
 def _why(sign: Sign) -> str:
     if sign.fired_at:
         return f"fired {_after(sign.at, sign.fired_at)}; it waits for {duration(sign.waits_s)}"
-    return f"never fired: {sign.beyond} samples beyond, it asks for {duration(sign.waits_s)} without a break"
+    return f"never fired: {counted(sign.beyond, 'sample')} beyond, it asks for {duration(sign.waits_s)} without a break"

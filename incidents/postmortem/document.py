@@ -5,8 +5,10 @@ Every text that came from outside goes through `escape`. Times are UTC. The docu
 
 from datetime import datetime
 
+from incidents.measures import duration
 from incidents.postmortem import detection, evidence, factors, impact, lessons, response
-from incidents.postmortem.escape import inline, link, table, yaml_string
+from incidents.postmortem.escape import inline, link, on_one_line, table, yaml_string
+from incidents.postmortem.impact import number
 from incidents.postmortem.markers import Part, front, generated, human
 from incidents.postmortem.story import Line, Story
 
@@ -96,24 +98,70 @@ def _yaml_list(texts: tuple[str, ...]) -> str:
 
 
 def _summary(story: Story) -> str:
+    """What happened, how long, how much of it people felt, who saw it first, and what ended it."""
     where = ", ".join(inline(service) for service in story.services) or "no named service"
     lasted = next(measure for measure in story.measures if measure.name == "Duration")
-    how_long = f" It lasted {lasted.text}." if lasted.seconds is not None else ""
-    worked = [run for run in story.runs if run.status == "succeeded"]
-    ended = f" The last action that succeeded was {inline(worked[-1].title)}." if worked else ""
-    said = f"\n\nImpact as it was stated in the room: {inline(story.impact)}" if story.impact.strip() else ""
-    first = f"{inline(story.title)}, on {where}. {story.severity}: {inline(story.severity_meaning)}"
-    return f"{first}{how_long}{ended}{said}"
+    how_long = f" for {lasted.text}" if lasted.seconds is not None else ""
+    meaning = story.severity_meaning[:1].lower() + story.severity_meaning[1:]
+    said = [
+        f"From {story.when(story.moments.started_at)}{how_long}: {inline(story.title)}, on {where}.",
+        f"{story.severity}: {inline(meaning)}",
+        _felt(story),
+        _seen(story),
+        _ended(story),
+    ]
+    stated = f"\n\nImpact as it was stated in the room: {inline(story.impact)}" if story.impact.strip() else ""
+    return " ".join(filter(None, said)) + stated
+
+
+def _felt(story: Story) -> str:
+    """The requests that failed, where they were counted; their source stands under Impact."""
+    found = {one.label.rpartition(": ")[2]: one.value for one in story.numbers}
+    failed, asked, share = (found.get(name) for name in ("Requests failed", "Requests", "Share of requests failed"))
+    if failed is None or asked is None or share is None:
+        return ""
+    return f"{number(failed)} of {number(asked)} requests failed ({number(share)} %)."
+
+
+def _seen(story: Story) -> str:
+    alert = min(story.alerts, key=lambda one: one.fired_at, default=None)
+    report = min(story.reports, key=lambda one: one.at, default=None)
+    if alert and (report is None or alert.fired_at <= report.at):
+        return f"The alert {inline(alert.title)} ({inline(alert.source)}) saw it first."
+    return "A person saw it first." if report else ""
+
+
+def _ended(story: Story) -> str:
+    """The last action that succeeded before it was over; whether it was the one that helped is for people to say."""
+    worked = [run for run in story.runs if run.status == "succeeded" and run.finished_at]
+    if not worked:
+        return ""
+    return f"The last action that succeeded was {inline(worked[-1].title)}, at {story.when(worked[-1].finished_at)}."
 
 
 def _life(story: Story) -> str:
-    moments = [[word.capitalize(), story.clock(getattr(story.moments, name))] for word, name in LIFE]
-    measured = [[measure.name, f"{measure.text} ({measure.meaning})"] for measure in story.measures]
-    roles = [
-        ["Commander", inline(story.commander) or "nobody"],
-        ["Participants", inline(", ".join(story.participants))],
+    moments = [
+        [word.capitalize(), story.clock(at), _since(story, at)]
+        for word, name in LIFE
+        for at in [getattr(story.moments, name)]
     ]
-    return table(["What", "UTC, or how long"], [*moments, *measured, *roles])
+    measured = [[measure.name, measure.text, measure.meaning] for measure in story.measures]
+    others = [name for name in story.participants if name != story.commander]
+    people = [f"Commander: {inline(story.commander) or 'nobody'}."]
+    people += [f"Also took part: {inline(', '.join(others))}."] if others else []
+    return "\n\n".join(
+        [
+            table(["Moment", "UTC", "After the start"], moments),
+            table(["Measure", "Value", "What it counts"], measured),
+            " ".join(people),
+        ]
+    )
+
+
+def _since(story: Story, at: datetime | None) -> str:
+    if at is None or at <= story.moments.started_at:
+        return ""
+    return duration((at - story.moments.started_at).total_seconds())
 
 
 def _timeline(story: Story) -> str:
@@ -133,7 +181,8 @@ def _timeline(story: Story) -> str:
 def _text(line: Line, base_url: str) -> str:
     late = " (written down later)" if line.late else ""
     url = f"{base_url}{line.url}" if line.url.startswith("/") else line.url
-    text = line.text if len(line.text) <= LONGEST_LINE else f"{line.text[:LONGEST_LINE]}…"
+    told = on_one_line(line.text)
+    text = told if len(told) <= LONGEST_LINE else f"{told[:LONGEST_LINE]}…"
     return f"{link(text, url)}{late}"
 
 

@@ -40,6 +40,11 @@ def clean(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", CONTROL.sub(" ", text)).split())
 
 
+def on_one_line(text: str) -> str:
+    """Text of several lines with a mark where each of them ends."""
+    return " · ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
 def inline(text: str) -> str:
     """Text that CommonMark and GFM show as it is, at any place in a line, in a table cell or at a line's start."""
     text = SPECIAL.sub(r"\\\1", clean(text))

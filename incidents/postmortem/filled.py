@@ -9,7 +9,7 @@ from incidents.postmortem.markers import Kind, Part, parse
 
 MATTER = re.compile(r"^(?P<key>[a-z_]+): (?P<value>.*)$", re.MULTILINE)
 ROW = re.compile(r"^\| (?P<name>[^|]+?) \| (?P<value>[^|]*?) \|", re.MULTILINE)
-HEADS = ("---", "What", "Number")
+HEADS = ("---", "Moment", "Measure", "Number")
 EMPTY = frozenset({"", "null", '""', "[]", "nobody", NOT_RECORDED, "Pending", "Invalid"})
 # Each generated section is one field; these say that it has nothing to tell.
 SILENT = (

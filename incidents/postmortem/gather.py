@@ -1,6 +1,7 @@
 """Loads the facts of a post-mortem from the rows of the incident, its alerts, runs, samples and audit entries."""
 
 import json
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -35,6 +36,7 @@ from incidents.postmortem.story import (
 from novaops.audit import chain
 from novaops.audit.models import Entry
 from novaops.runbook.models import Approval, Run, Undo
+from novaops.runbook.states import RunStatus
 
 MOST_LINES = 500
 MOST_EXCERPT = 40
@@ -66,6 +68,7 @@ def gather(incident: Incident, *, base_url: str) -> Story:
         services=titles(incident.services),
         impact=incident.impact,
         commander=incident.commander.get_username() if incident.commander else "",
+        commander_since=_commander_since(incident),
         participants=_participants(incident),
         declared_at=incident.declared_at,
         moments=incident.moments,
@@ -73,13 +76,13 @@ def gather(incident: Incident, *, base_url: str) -> Story:
         alerts=tuple(_alert(alert) for alert in alerts),
         runs=tuple(_run(run) for run in runs),
         earlier_runs=_earlier_runs(incident),
-        earlier_changes=_earlier_changes(told),
+        earlier_changes=_earlier_changes(told, incident.detected_at or incident.started_at),
         reports=_lines(incident, PROOF & Q(data__has_key="report")),
         messages=_lines(incident, Q(kind=Kind.MESSAGE)),
         merged=_merged(incident, now),
         roles=_roles(incident),
         hand_overs=_lines(incident, Q(kind=Kind.ROLE)),
-        timeline=tuple(_line(entry) for entry in told),
+        timeline=tuple(_line(entry) for entry in _worth_telling(told)),
         timeline_left_out=left_out,
         steps=_steps(incident, now),
         numbers=tuple(measured.numbers(incident, seen)),
@@ -110,6 +113,25 @@ def _told(incident: Incident) -> tuple[list[TimelineEntry], int]:
     told = [*key, *newest.filter(starred=False)[: MOST_LINES + 1 - len(key)]]
     left_out = incident.timeline.count() - MOST_LINES if len(told) > MOST_LINES else 0
     return sorted(told[:MOST_LINES], key=lambda entry: (entry.at, entry.pk)), left_out
+
+
+def _worth_telling(told: list[TimelineEntry]) -> Iterator[TimelineEntry]:
+    """Without that a run went on, which its beginning and its end tell, and the same verdict of the overview again."""
+    said = ""
+    for entry in told:
+        if entry.kind == Kind.RUN and entry.data.get("status") == RunStatus.RUNNING:
+            continue
+        if entry.data.get("snapshot"):
+            before, said = said, entry.text
+            if before == said:
+                continue
+        yield entry
+
+
+def _commander_since(incident: Incident) -> datetime | None:
+    """When who commands it now took command."""
+    taken = incident.timeline.filter(kind=Kind.ROLE, data__role="commander", data__to=str(incident.commander))
+    return taken.order_by("-at").values_list("at", flat=True).first()
 
 
 def _participants(incident: Incident) -> tuple[str, ...]:
@@ -227,12 +249,12 @@ def _earlier_runs(incident: Incident) -> tuple[RunFact, ...]:
     return tuple(_run(run) for run in runs.select_related("requested_by", "approval", "inverse").order_by("pk")[:20])
 
 
-def _earlier_changes(entries: list[TimelineEntry]) -> tuple[tuple[datetime, str], ...]:
-    """Deployments and configuration changes that the overview knew of when the incident was declared."""
+def _earlier_changes(entries: list[TimelineEntry], until: datetime) -> tuple[tuple[datetime, str], ...]:
+    """Deployments and configuration changes of before its detection, as the overview knew them at the declaration."""
     first: TimelineEntry | None = next((entry for entry in entries if entry.data.get("snapshot")), None)
     changes = first.data.get("changes", []) if first else []
     found = [(parse_datetime(at), text) for at, kind, text in changes if kind not in ("alert", "run")]
-    return tuple((at, text) for at, text in found if at)
+    return tuple((at, text) for at, text in found if at and at <= until)
 
 
 def _line(entry: TimelineEntry) -> Line:

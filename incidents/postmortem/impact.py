@@ -3,6 +3,7 @@
 from incidents.measures import duration
 from incidents.postmortem.escape import fence, inline, table
 from incidents.postmortem.story import Figure, Story
+from novaops.words import counted
 
 NOT_RECORDED = "not recorded"
 
@@ -64,15 +65,23 @@ def _series(story: Story) -> str:
             with_unit(figure.average, figure.unit),
             f"**{with_unit(figure.high, figure.unit)}**",
             with_unit(figure.total, figure.unit) if figure.counts else "",
-            _source(figure),
+            inline(_source(figure)),
         ]
         for figure in story.figures
+        if figure.low or figure.high
     ]
-    return table(["Service", "Series", "Lowest", "Average", "Peak", "Sum", "Source"], rows)
+    still = [
+        f"{figure.service} {figure.series} ({_source(figure)})"
+        for figure in story.figures
+        if not (figure.low or figure.high)
+    ]
+    told = table(["Service", "Series", "Lowest", "Average", "Peak", "Sum", "Source"], rows) if rows else ""
+    silent = f"At 0 all the time: {'; '.join(inline(one) for one in still)}." if still else ""
+    return "\n\n".join(filter(None, [told, silent]))
 
 
 def _source(figure: Figure) -> str:
-    return f"{figure.samples} samples, {inline(figure.source)}"
+    return f"{counted(figure.samples, 'sample')}, {figure.source}"
 
 
 def _queries(story: Story) -> str:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from incidents.measures import duration
 from incidents.postmortem.escape import inline
 from incidents.postmortem.story import Story
+from novaops.words import counted
 
 SLOW_APPROVAL_S = 300
 SLOW_ACKNOWLEDGEMENT_S = 300
@@ -55,9 +56,10 @@ def badly(story: Story) -> Iterator[str]:
     yield from _late_updates(story)
     late = sum(line.late for line in story.timeline)
     if late:
-        yield f"{late} entries of the timeline were written down later than they happened."
+        what = "1 entry of the timeline was" if late == 1 else f"{late} entries of the timeline were"
+        yield f"{what} written down later than it happened."
     yield from (
-        f"{inline(sign.rule)} was beyond its threshold in {sign.beyond} samples and never fired."
+        f"{inline(sign.rule)} was beyond its threshold in {counted(sign.beyond, 'sample')} and never fired."
         for sign in story.signs
         if sign.fired_at is None
     )

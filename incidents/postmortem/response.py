@@ -1,7 +1,7 @@
 """How an incident was worked on: roles, hand-overs, messages, runs, the checklist with its overrides; the recovery."""
 
 from incidents.measures import duration
-from incidents.postmortem.escape import inline, link, table
+from incidents.postmortem.escape import inline, link, on_one_line, table
 from incidents.postmortem.impact import queries, with_unit
 from incidents.postmortem.story import Effect, Line, RunFact, StepFact, Story
 
@@ -24,7 +24,8 @@ def write(story: Story) -> str:
 
 
 def _roles(story: Story) -> str:
-    rows = [["Commander", inline(story.commander) or "nobody", "", ""]]
+    since = story.clock(story.commander_since)
+    rows = [["Commander", inline(story.commander) or "nobody", since, "until the end" if since else ""]]
     rows += [
         [inline(held.role), inline(held.who), story.clock(held.since), story.clock(held.until) or "until the end"]
         for held in story.roles
@@ -52,7 +53,7 @@ def _merged(story: Story) -> str:
 
 
 def _lines(story: Story, title: str, lines: tuple[Line, ...]) -> str:
-    rows = [[story.clock(line.at), link(line.text, line.url), inline(line.who)] for line in lines]
+    rows = [[story.clock(line.at), link(on_one_line(line.text), line.url), inline(line.who)] for line in lines]
     return f"{title}\n\n{table(['UTC', 'What', 'Who'], rows)}" if rows else ""
 
 

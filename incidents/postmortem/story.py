@@ -258,6 +258,7 @@ class Story:
     services: tuple[str, ...]
     impact: str
     commander: str
+    commander_since: datetime | None
     participants: tuple[str, ...]
     declared_at: datetime
     moments: Moments

@@ -15,6 +15,11 @@
     const typed = sessionStorage.getItem(key(location.pathname));
     notice.hidden = typed === null || typed === box.value;
     box.addEventListener("input", () => sessionStorage.setItem(key(location.pathname), box.value));
+    const refused = document.querySelector("[data-not-kept]");
+    for (const [kind, lost] of [["htmx:responseError", true], ["htmx:sendError", true], ["htmx:afterSwap", false]])
+      document.addEventListener(kind, ({ detail }) => {
+        if (detail.elt?.matches("[data-autosave], #kept")) refused.hidden = !lost;
+      });
     notice.querySelector("[data-forget]").addEventListener("click", forget);
     notice.querySelector("[data-bring-back]").addEventListener("click", () => {
       box.value = typed;
