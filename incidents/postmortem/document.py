@@ -159,9 +159,8 @@ def _life(story: Story) -> str:
 
 
 def _since(story: Story, at: datetime | None) -> str:
-    if at is None or at <= story.moments.started_at:
-        return ""
-    return duration((at - story.moments.started_at).total_seconds())
+    start = story.moments.started_at
+    return duration((at - start).total_seconds()) if at and start and at > start else ""
 
 
 def _timeline(story: Story) -> str:
