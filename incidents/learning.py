@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -26,7 +27,7 @@ READ = (
     *("number", "title", "severity", "services", "state", "declared_at"),
     *("started_at", "detected_at", "acknowledged_at", "mitigated_at", "resolved_at"),
 )
-A_READ = 1_000
+A_READ, PIECES = 1_000, 500
 UNSAID = "Not said yet"
 
 
@@ -183,7 +184,7 @@ def rows(environment: str, since: datetime | None) -> Iterator[dict[str, Any]]:
 
 
 def as_csv(environment: str, since: datetime | None) -> Iterator[str]:
-    return csv_lines(COLUMNS, (row.values() for row in rows(environment, since)))
+    return joined(csv_lines(COLUMNS, (row.values() for row in rows(environment, since))))
 
 
 def as_json(environment: str, since: datetime | None) -> Iterator[str]:
@@ -202,6 +203,14 @@ def as_json(environment: str, since: datetime | None) -> Iterator[str]:
 def json_pieces(head: dict[str, Any], name: str, found: Iterable[dict[str, Any]]) -> Iterator[str]:
     """A JSON object whose last member is a list that is never held whole."""
     yield f"{json.dumps(head, cls=DjangoJSONEncoder)[:-1]}{', ' if head else ''}{json.dumps(name)}: ["
-    for at, row in enumerate(found):
-        yield f"{', ' if at else ''}{json.dumps(row, cls=DjangoJSONEncoder)}"
+    written, before = (json.dumps(row, cls=DjangoJSONEncoder) for row in found), ""
+    while some := ", ".join(islice(written, PIECES)):
+        yield f"{before}{some}"
+        before = ", "
     yield "]}"
+
+
+def joined(lines: Iterator[str]) -> Iterator[str]:
+    """Many lines at a time, each of which is sent by itself."""
+    while some := "".join(islice(lines, PIECES)):
+        yield some

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -26,7 +25,6 @@ from novaops.access.policy import Verb, can
 
 A_PAGE = 25
 CSV, JSON = "text/csv; charset=utf-8", "application/json"
-PIECES = 500
 
 
 def _asked(data: QueryDict, names: tuple[str, ...], **otherwise: str) -> dict[str, str]:
@@ -84,7 +82,7 @@ def follow_ups(request: HttpRequest) -> HttpResponse:
 def follow_ups_csv(request: HttpRequest) -> StreamingHttpResponse:
     """What the page shows, all of it, for a spreadsheet."""
     today = timezone.now().date()
-    return _file(work.as_csv(_filtered(request), today), "follow-ups.csv", CSV)
+    return _file(learning.joined(work.as_csv(_filtered(request), today)), "follow-ups.csv", CSV)
 
 
 @require_GET
@@ -180,12 +178,7 @@ def _span(request: HttpRequest) -> tuple[str, datetime | None]:
 
 
 def _file(pieces: Iterator[str], name: str, content_type: str) -> StreamingHttpResponse:
-    """A file that is sent while it is read, many small pieces at a time."""
-    answer = StreamingHttpResponse(_joined(pieces), content_type=content_type)
+    """A file that is sent while it is read."""
+    answer = StreamingHttpResponse(pieces, content_type=content_type)
     answer["Content-Disposition"] = f'attachment; filename="novaops-{name}"'
     return answer
-
-
-def _joined(pieces: Iterator[str]) -> Iterator[str]:
-    while some := "".join(islice(pieces, PIECES)):
-        yield some

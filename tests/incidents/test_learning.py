@@ -278,3 +278,10 @@ def test_the_work_of_somebody_who_left_is_found_marked_and_in_the_way_of_publish
     assert "“Scale” has no owner." in " ".join(finding.sentence for finding in reviews.findings(document))
     typed = {"title": "Scale", "kind": "prevent", "owner": responder.pk, "due": due}
     assert client.post(f"/follow-ups/{each.pk}/", typed).status_code == 302
+
+
+@pytest.mark.parametrize("many", [0, 1, 500, 1201])
+def test_a_long_list_is_sent_in_few_pieces_and_is_whole(many: int) -> None:
+    pieces = list(learning.json_pieces({"a": 1}, "rows", ({"n": n} for n in range(many))))
+    assert json.loads("".join(pieces)) == {"a": 1, "rows": [{"n": n} for n in range(many)]}
+    assert len(pieces) <= 2 + many / 500 + 1
