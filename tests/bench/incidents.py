@@ -5,16 +5,19 @@ Learning over all of them: bar 300 ms.
 
 from collections.abc import Iterator
 from time import perf_counter
+from uuid import uuid4
 
 from django.contrib.auth.models import Group, User
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
 
 from incidents import search
 from incidents.models import Incident, TimelineEntry
 from incidents.steps import STEPS
 from novaops import environment as declared
 from novaops import live
+from novaops.access import tokens
+from novaops.access.models import Scope
 from tests.bench.overview import line
 
 INCIDENTS = 10_000
@@ -58,11 +61,36 @@ def figures() -> Iterator[str]:
         ("learning, all time", "/learning/?span=all"),
     ):
         yield line(name, lambda path=path: _get(client, path), times=100)  # type: ignore[misc]
+    yield from _by_program(client)
     for number in (INCIDENTS - 1, INCIDENTS):
         yield line(f"poll of INC-{number}, more was told", lambda n=number: _poll(client, n, told=True), times=100)  # type: ignore[misc]
         yield line(f"poll of INC-{number}, a round ended", lambda n=number: _poll(client, n), times=100)  # type: ignore[misc]
     yield line("poll, nothing changed", lambda: _unchanged(client), times=100)
     yield line("a note in the long one", lambda: client.post(f"{long}compose", {"text": "Seen by the bench"}), times=50)
+
+
+def _by_program(client: Client) -> Iterator[str]:
+    """The same by the API, with a token of the client's user."""
+    owner = User.objects.get(username="incidents-reader")
+    _, text = tokens.create(owner, name="bench", scopes=Scope.values, days=1, by=owner)
+    program = Client(SERVER_NAME="localhost", headers={"Authorization": f"Bearer {text}"})
+    long = f"/api/v1/incidents/{INCIDENTS}"
+    with override_settings(API_REQUESTS_A_MINUTE=100_000):
+        for path in (
+            "/api/v1/incidents?limit=100",
+            "/api/v1/incidents?q=latency+merchants",
+            *(f"{long}{part}" for part in ("", "/steps", "/timeline?limit=100", "/timeline?kind=note", "/draft")),
+            f"{long}/timeline?after={TimelineEntry.objects.latest('pk').pk - 100}",
+        ):
+            yield line(f"API: {path}", lambda path=path: _get(program, path), times=100)  # type: ignore[misc]
+        note = {"text": "Seen by the bench"}
+        yield line("API: a note in the long one", lambda: _post(program, f"{long}/notes", note), times=50)
+
+
+def _post(program: Client, path: str, body: dict[str, str]) -> None:
+    headers = {"Idempotency-Key": uuid4().hex}
+    if program.post(path, body, content_type="application/json", headers=headers).status_code != 201:
+        raise RuntimeError(path)
 
 
 def _fill() -> None:
