@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 
 from backups import claims, collect, policy
+from backups.actions.delete_copies import DeleteCopies
 from backups.claims import Claim
 from backups.models import Restore, Snapshot
 from novaops import environment as environments
@@ -145,18 +146,21 @@ def claims_on(snapshot: Snapshot, environment: Environment) -> list[Claim]:
 
 
 def offers_on(user: User, snapshot: Snapshot, environment: Environment) -> list[Offer]:
-    """What can be done with it: the actions on backups that take a snapshot by its name."""
-    if not snapshot.is_good or snapshot.database.left_at or snapshot.region != environment.region:
+    """What can be done with it: the actions on backups that take a snapshot, in its region, by its name."""
+    if not snapshot.is_good or snapshot.database.left_at:
         return []
-    keys = [key for key in sorted(actions) if _is_ours(key) and "snapshot" in actions[key].form.base_fields]
+    named = (key for key in sorted(actions) if _is_ours(key) and "snapshot" in actions[key].form.base_fields)
+    abroad = snapshot.region != environment.region
+    keys = [key for key in named if (key == DeleteCopies.key) == abroad]
     return [offer for key in keys if (offer := _offer_on(user, key, snapshot, environment))]
 
 
 def _offer_on(user: User, key: str, snapshot: Snapshot, environment: Environment) -> Offer | None:
     """The action on the snapshot's database, or on what it makes of one where that is Nova's own."""
     name = snapshot.database.name
-    named = name in actions[key]().targets(environment)
-    if not named and name != environment.database.target:
+    targets = set(actions[key]().targets(environment))
+    named, of_databases = name in targets, targets & {one.id for one in environment.kept_databases}
+    if not named and (of_databases or name != environment.database.target):
         return None
     offer = offers.offer(user, key, environment, target=name if named else "")
     more = urlencode({"snapshot": snapshot.name})

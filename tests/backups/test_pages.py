@@ -51,6 +51,14 @@ def test_what_was_kept_of_a_database_that_is_not_watched_any_more_is_found_when_
     assert "its database is not watched any more" in page
 
 
+def test_a_snapshot_is_offered_what_works_in_its_region(client: Client) -> None:
+    row = database()
+    copy = snapshot(row, "night-copy-7", region="eu-central-1", kind="manual")
+    pages = [client.get(one.get_absolute_url()).content.decode() for one in (snapshot(row, "pre-deploy-1"), copy)]
+    assert ["Delete old copies in the other region" in page for page in pages] == [False, True]
+    assert ["Restore a snapshot into a new instance" in page for page in pages] == [True, False]
+
+
 def test_without_data_it_says_what_brings_it(client: Client) -> None:
     page = text(client)
     assert "No data yet" in page
