@@ -109,6 +109,18 @@ def _written(part: Part, first: int) -> Iterator[Finding]:
         before, bar = bar, _bar(line, bar)
         if not (before or bar or line.lstrip(" ").startswith((">", "<!--"))):
             yield from _line(line, at)
+    yield from _left_open(part.raw, bar, first)
+
+
+def _left_open(raw: str, bar: str, first: int) -> Iterator[Finding]:
+    """What would take the sections below into itself."""
+    if bar:
+        says = f"A block of code is begun with {bar} and not ended: what follows becomes a part of it."
+        yield Finding(check=Check.SHOWN, line=first, sentence=says)
+    for tag in ("details", "svg", "figure", "table"):
+        if len(re.findall(rf"<{tag}\b", raw, re.IGNORECASE)) > len(re.findall(rf"</{tag}\s*>", raw, re.IGNORECASE)):
+            says = f"<{tag}> is opened and not closed: what follows becomes a part of it."
+            yield Finding(check=Check.SHOWN, line=first, sentence=says)
 
 
 def _bar(line: str, bar: str) -> str:

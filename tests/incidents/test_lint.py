@@ -62,6 +62,11 @@ def test_after_a_quotation_it_listens_again() -> None:
     assert checks("It was human error. `x`") == [Check.BLAME]
 
 
+@pytest.mark.parametrize("words", ["```\nERROR", "~~~~\n~~~", "<details>\n\nx", "<svg> <svg></svg>"])
+def test_what_would_swallow_the_sections_below_is_pointed_at(words: str) -> None:
+    assert checks(words) == [Check.SHOWN]
+
+
 @pytest.mark.parametrize("hidden", ["\u202e", "\u200b", "\u2067", "\xad"])
 def test_what_nobody_sees_is_pointed_at(hidden: str) -> None:
     assert checks(f"pay{hidden}load\tx") == [Check.SHOWN]
@@ -110,7 +115,7 @@ def test_a_follow_up_needs_an_owner_and_a_date() -> None:
 def test_what_reads_differently_elsewhere_is_pointed_at() -> None:
     assert checks("![chart](https://x.example/a.png)") == [Check.SHOWN]
     assert checks("see https://x.example") == [Check.SHOWN]
-    assert checks("see <script>x</script>, `<script>` and <details>") == [Check.SHOWN]
+    assert checks("see <script>x</script>, `<script>` and <details></details>") == [Check.SHOWN]
     assert checks("see <https://x.example> and [y](https://y.example)") == []
 
 

@@ -82,3 +82,40 @@ def test_it_adds_a_missing_part_after_its_predecessor() -> None:
 def test_merging_twice_changes_nothing_more() -> None:
     once, _ = merge(compose(FIRST).replace("> Tell.", "My words"), FRESH)
     assert merge(once, FRESH)[0] == once
+
+
+edits = st.lists(
+    st.tuples(
+        st.sampled_from(["answer", "between", "edit", "delete", "twice", "break", "generate"]),
+        st.sampled_from(["front", "summary", "story", "end"]),
+    ),
+    max_size=8,
+)
+
+
+@given(edits)
+def test_no_order_of_edits_and_generations_loses_a_word_of_people(steps: list[tuple[str, str]]) -> None:
+    text, words = compose(FIRST), list[str]()
+    for number, (what, key) in enumerate(steps):
+        said, parts = f"Said {number}.", parse(text)
+        at = next((at for at, part in enumerate(parts) if part.key == key), None)
+        if what == "generate" or at is None:
+            text = merge(text, FRESH)[0]
+        elif what == "delete" and parts[at].kind == Kind.GENERATED and not parts[at].edited:
+            text = compose([part for part in parts if part is not parts[at]])
+        elif what == "twice" and key != "front":
+            text = text + "\n" + parts[at].raw
+        elif what == "break" and key != "front":
+            text = text.replace(f"<!-- nova:end {key} -->\n", f"{said}\n", 1)
+            words.append(said)
+        elif what == "between":
+            text = text.replace(parts[at].raw, f"{parts[at].raw.rstrip()}\n\n{said}\n", 1)
+            words.append(said)
+        elif what in ("answer", "edit"):
+            closing = "---" if key == "front" else f"<!-- nova:end {key} -->"
+            head, found, tail = parts[at].raw.rpartition(closing)
+            text = text.replace(parts[at].raw, f"{head}{said}\n{found}{tail}", 1)
+            words.append(said)
+    for fresh in (FRESH, FIRST, FRESH):
+        text, _ = merge(text, fresh)
+        assert [said for said in words if said not in text] == []

@@ -3,9 +3,12 @@
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from incidents.postmortem.markers import compose, front, generated
-from incidents.postmortem.render import TAGS, render
+from incidents.postmortem.markers import compose, front, generated, human
+from incidents.postmortem.render import TAGS, normalised, render
+from tests.incidents.drilled import elsewhere, lines
 
 PAYLOADS = [
     "<script>alert(1)</script>",
@@ -48,3 +51,32 @@ def test_it_keeps_links_and_makes_them_safe_to_follow() -> None:
     assert render("[run](https://nova.example/runs/1/)") == (
         '<p><a href="https://nova.example/runs/1/" rel="noopener noreferrer nofollow">run</a></p>\n'
     )
+
+
+# But for images, which are links here: the linter points at them.
+PIECES = [
+    *(payload for payload in PAYLOADS if "![" not in payload),
+    "```\ncode",
+    "~~~~",
+    "<!-- open",
+    "<details>\n<summary>x",
+    "Title\n===",
+    "a | b\n--- | ---\nc | d",
+    "[x]: http://evil.example",
+    "[x] [^1]",
+    "[^1]: note",
+    "---\nincident: 9\n---",
+    "https://evil.example www.evil.example a@b.example",
+    ":tada: 🔥 @somebody #1",
+    "\u202eabc\u200b",
+    "w" * 3000,
+    "a\r\nb\x00c",
+    "</svg></figure>",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=4), st.sampled_from(["\n\n", "\n", " "]))
+def test_whatever_people_write_reads_elsewhere_as_in_the_preview(pieces: list[str], between: str) -> None:
+    parts = [front("incident: 7"), generated("title", "# INC-7"), human("story", "What?"), generated("end", "The end.")]
+    text = normalised(compose(parts).replace("> What?", between.join(pieces)))
+    assert lines(elsewhere(text)) == lines(render(text))
