@@ -35,7 +35,7 @@ def of_states(incident: Incident, seen: Window, alerts: Iterable[Alert]) -> Iter
 
 
 def _silent(kind: str, seen: Window) -> list[states.Stretch]:
-    step = timedelta(seconds=max(60, 2 * seen.environment.collect_every_s))
+    step = max(timedelta(seconds=max(60, 2 * seen.environment.collect_every_s)), seen.kept.every)
     bins = (seen.end - seen.start) // step
     sql = (
         f"SELECT DISTINCT floor(extract(epoch FROM s.at - %(start)s) / %(step)s)::int FROM {seen.kept.joined}"  # noqa: S608

@@ -31,6 +31,8 @@ class Stored:
     low: str
     high: str
     count: str
+    # How far apart the rows of a series are at least; zero where each is as it was collected.
+    every: timedelta = timedelta(0)
 
     @property
     def joined(self) -> str:
@@ -48,7 +50,7 @@ RAW = Stored(
 )
 
 
-def _rolled(table: str, words: str) -> Stored:
+def _rolled(table: str, words: str, every: timedelta) -> Stored:
     total = "sum(s.value * s.samples)"
     return Stored(
         table=table,
@@ -58,11 +60,12 @@ def _rolled(table: str, words: str) -> Stored:
         low="min(s.low)",
         high="max(s.high)",
         count="sum(s.samples)",
+        every=every,
     )
 
 
-FIVE_MINUTES = _rolled("dashboard_fiveminutes", "samples in bins of five minutes")
-HOURS = _rolled("dashboard_hour", "samples in bins of an hour")
+FIVE_MINUTES = _rolled("dashboard_fiveminutes", "samples in bins of five minutes", timedelta(minutes=5))
+HOURS = _rolled("dashboard_hour", "samples in bins of an hour", timedelta(hours=1))
 
 
 def stored(start: datetime, now: datetime) -> Stored:
