@@ -6,7 +6,7 @@ from playwright.sync_api import Page
 from tests.browser import gallery
 from tests.browser.conftest import OpenPage
 from tests.browser.looks import LOOKS, Look
-from tests.browser.watch import axe, faults
+from tests.browser.watch import axe, faults, small
 
 NAMES = tuple(gallery.pages())
 # The focused element's words (empty beyond the last, and back at the first) and whether one sees that it has the focus.
@@ -39,12 +39,7 @@ def test_it_is_accessible_in_every_look(open_page: OpenPage, name: str) -> None:
 def test_what_is_pressed_on_a_phone_is_large_enough(open_page: OpenPage) -> None:
     page = open_page(Look("phone", phone=True))
     show(page, "burning")
-    sizes = page.evaluate("""[...document.querySelectorAll('.btn, .nav a, summary')]
-      .filter((one) => one.checkVisibility())
-      .map((one) => [one.textContent.trim(), one.getBoundingClientRect().height])""")
-    assert sizes
-    assert [size for size in sizes if size[1] < 24] == []
-    assert [size for size in sizes if "INC-42" in size[0] and size[1] < 24] == []
+    assert small(page) == []
 
 
 def test_offline_actions_wait_and_say_why(open_page: OpenPage) -> None:

@@ -39,7 +39,8 @@ def news(page: Page) -> None:
 
 
 def said(page: Page, words: str) -> None:
-    expect(page.locator("#announcer")).to_contain_text(words)
+    """It is read aloud: what changes is told at most every five seconds."""
+    expect(page.locator("#announcer")).to_contain_text(words, timeout=10_000)
 
 
 def sign_in(keys: Keys, user: User) -> None:
