@@ -27,13 +27,16 @@ class IncidentsConfig(AppConfig):
             owed,
             receivers,
             strip,
+            telling,
         )
-        from novaops.runbook import api_problems, approvals, requests
+        from novaops.outbox import channels
+        from novaops.runbook import api_problems, approvals, objections
         from novaops.runbook.api import api as engine_api
 
         approvals.open_sev1.append(broken_glass.open_sev1)
         rehearsals.sources.append(drills.go_on)
-        requests.objections.append(drills.objection)
+        objections.sources.append(drills.objection)
+        channels.objections.append(telling.objection)
         overview.incident_strips.append(strip.of)
         overview.debts.append(owed.debts)
         commands.open_things.append(strip.commands)

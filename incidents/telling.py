@@ -1,5 +1,6 @@
 """Telling people outside the room: queued in the outbox with the decision, and what came of it on the timeline."""
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +25,8 @@ from novaops.outbox.posting import Content, NotConfigured, PagerDutyChange, Page
 
 # The channels of the timeline by the outbox's kinds.
 CHANNELS = {Message.Kind.SLACK: "slack", Message.Kind.STATUSPAGE: "status-page", Message.Kind.PAGERDUTY: "pagerduty"}
+
+OF_INCIDENT = re.compile(r"incident:(\d+):")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +88,13 @@ def resolve(incident: Incident, place: Environment, *, by: User) -> None:
 def silenced(incident: Incident, place: Environment) -> str:
     """Why nothing leaves about it: it is a drill, and something real is within reach; empty where messages may."""
     return drills.refusal(place) if incident.is_drill else ""
+
+
+def objection(message: Message) -> str:
+    """Why a message must not leave any more: it is a drill's, and something real came within reach since."""
+    owner = OF_INCIDENT.match(message.lane)
+    incident = Incident.objects.filter(number=int(owner[1]), is_drill=True).first() if owner else None
+    return silenced(incident, where(incident)) if incident else ""
 
 
 def closing(incident: Incident, place: Environment) -> list[tuple[str, Content]]:

@@ -14,11 +14,16 @@ Response = dict[str, Any]
 PAGERDUTY_STATES = {"acknowledge": "acknowledged", "resolve": "resolved"}
 # These set an absolute state: sent twice, they say the same.
 CONVERGING = frozenset({"edit", *PAGERDUTY_STATES})
+# Who may object to a message right before it is sent; an empty sentence lets it pass.
+objections: list[Callable[[Message], str]] = []
 UNDECIDED = (Message.State.QUEUED, Message.State.SENDING, Message.State.UNKNOWN)
 
 
 def send(message: Message, fence: Fence) -> Response:
     """Send it now, once; what the other side calls it. Raises Refused, NotSent, Ambiguous or Fenced."""
+    for objects in objections:
+        if sentence := objects(message):
+            raise Refused(sentence)
     return SEND[Message.Kind(message.kind)](message, _environment(message), fence)
 
 

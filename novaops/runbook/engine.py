@@ -14,7 +14,7 @@ from django.db import transaction
 
 from novaops.access.policy import can
 from novaops.cloud.errors import Ambiguous, Fenced, NotSent, OutsideError, Refused
-from novaops.runbook import approvals, freezes, leases, planning, transitions
+from novaops.runbook import approvals, freezes, leases, objections, planning, transitions
 from novaops.runbook.action import AnyStep, Context, Effect, Progress, Repeat, Verdict, Verify, Wait, sendable
 from novaops.runbook.leases import Lease
 from novaops.runbook.models import Call, Plan, Run, Step
@@ -113,6 +113,8 @@ def _objection(run: Run) -> str:
     verdict = can(user, action.risk.verb, environment)
     if not verdict:
         return f"{user.get_username()} may not do this any more: {verdict.sentence}"
+    if objected := objections.to(environment, run.incident):
+        return objected
     unapproved = approvals.objection(run) if approvals.needed(action, environment) else ""
     if unapproved:
         return unapproved

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -14,7 +13,7 @@ from novaops import __version__
 from novaops import environment as environments
 from novaops.access.policy import Verb, can
 from novaops.environment import Environment
-from novaops.runbook import approvals, doorbell, freezes, signals, undo
+from novaops.runbook import approvals, doorbell, freezes, objections, signals, undo
 from novaops.runbook.action import Action
 from novaops.runbook.models import Plan, Run
 from novaops.runbook.planning import run_context
@@ -23,8 +22,6 @@ from novaops.runbook.registry import actions
 from novaops.runbook.states import ACTIVE, FINISHED, CallOutcome, RunStatus, StepState, check_transition
 
 REASON_LENGTH = 500
-# Who else may object to a run of an environment, and of an incident; an empty sentence lets it pass.
-objections: list[Callable[[Environment, int | None], str]] = []
 
 
 class NotStarted(Exception):
@@ -105,9 +102,8 @@ def _refuse_unless_startable(plan: Plan, action: Action, environment: Environmen
 
 
 def _refuse_where_objected(environment: Environment, incident: int | None) -> None:
-    for object_to in objections:
-        if sentence := object_to(environment, incident):
-            raise NotStarted("objected", f"{sentence} Nothing happened.")
+    if sentence := objections.to(environment, incident):
+        raise NotStarted("objected", f"{sentence} Nothing happened.")
 
 
 def _refuse_unless_approvable(

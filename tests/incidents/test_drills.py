@@ -25,8 +25,9 @@ from novaops.cloud import rehearsal
 from novaops.declared import Drills
 from novaops.environment import Environment
 from novaops.outbox.models import Message
-from novaops.runbook import requests
-from novaops.runbook.models import Plan, Run
+from novaops.runbook import engine, objections, requests
+from novaops.runbook.models import Call, Plan, Run
+from tests.outbox.conftest import carry_on
 from tests.servers import Nova
 
 Declare = Callable[..., Incident]
@@ -198,6 +199,30 @@ def test_no_way_leads_from_a_drill_to_something_real(
             requests.request(plan, by=commander, reason="rehearse", idempotency_key=str(plan.pk), incident=number)
         assert refused.value.code == "objected"
     assert not Run.objects.exists()
+
+
+def test_what_waited_when_something_real_came_within_reach_neither_leaves_nor_begins(
+    simulated: str,
+    place: Environment,
+    declare: Declare,
+    make_run: Callable[..., Run],
+    commander: User,
+    settings: object,
+) -> None:
+    going_on(place.name, commander)
+    incident = declare(commander)
+    telling.tell(incident.number, Said(slack="We look"), by=commander, key="1")
+    assert objections.to(place, incident.number) == ""
+    settings.SANDBOX_URL = ""  # type: ignore[attr-defined]
+    message = carry_on(Message.objects.get())
+    assert (message.state, message.signed_at) == ("failed", None)
+    assert "NOVAOPS_SANDBOX_URL is not set" in message.sentence
+    run = make_run(commander, status="queued", incident=incident.number)
+    Plan.objects.update(state="ready")
+    engine.advance(run.pk)
+    run.refresh_from_db()
+    assert (run.status, "A drill goes on in Sandbox" in run.outcome) == ("failed", True), run.outcome
+    assert not Call.objects.exists()
 
 
 def test_there_is_one_door_for_runs_and_none_for_messages_that_is_not_guarded() -> None:
