@@ -21,6 +21,7 @@ import pytest
 from novaops.sandbox import addresses
 from novaops.sandbox.child import Child, StartError, last_lines, until
 from novaops.sandbox.embedded import PostgreSQL, Redis
+from novaops.sandbox.processor import APPLICATION
 from novaops.sandbox.world import DEFAULT_FACTOR
 from tests.forks import ForkedChild
 
@@ -164,12 +165,32 @@ class Nova:
         """Put the simulated world back to the seeded calm one; `factor` is how much faster its time runs from now.
 
         What most tests do not look at costs most: the event processor is a process only where `processes` says so,
-        and metrics reach back a few minutes. As a process it begins near the newest ledger.
+        and metrics reach back a few minutes. As a process it begins near the newest ledger; otherwise Nova's database
+        says that it has just read that one.
         """
         if processes:
-            with psycopg.connect(os.environ["NOVA_DATABASE_URL"]) as connection:
-                connection.execute("TRUNCATE contract_events, event_cursor, event_ranges")
+            self._forget_events()
         self._control("reset", {"factor": factor, "processes": processes, "past_s": PAST_S, **more})
+        if not processes and self.postgresql.child.alive:
+            self._stand_at_the_newest_ledger()
+
+    def _stand_at_the_newest_ledger(self) -> None:
+        asked = {"jsonrpc": "2.0", "id": 1, "method": "getLatestLedger"}
+        ledger = self._asked(os.environ["NOVA_RPC_URL"], asked)["result"]["sequence"]
+        with psycopg.connect(os.environ["NOVA_DATABASE_URL"]) as connection:
+            connection.execute(
+                "INSERT INTO event_cursor (ledger, closed_at) VALUES (%s, now()) ON CONFLICT (id) DO UPDATE "
+                "SET ledger = excluded.ledger, closed_at = excluded.closed_at, updated_at = now()",
+                [ledger],
+            )
+
+    def _forget_events(self) -> None:
+        self._control("reset", {"processes": False, "past_s": 0})
+        with psycopg.connect(os.environ["NOVA_DATABASE_URL"], autocommit=True) as connection:
+            still = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = %s)"
+            if not until(lambda: connection.execute(still, [APPLICATION]).fetchone() == (False,), 10):
+                raise StartError("An event processor of before goes on writing.")
+            connection.execute("TRUNCATE contract_events, event_cursor, event_ranges")
 
     def faults(self, rules: list[dict[str, Any]]) -> None:
         """Let AWS have these troubles from now on."""

@@ -20,6 +20,7 @@ from novaops import environment as declared
 from novaops import live
 from novaops.cloud import aws as aws_calls
 from novaops.environment import Environment
+from novaops.sandbox.child import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -222,10 +223,7 @@ def test_an_environment_without_rounds_raises_the_alarm_until_they_come_again(aw
     alert = Alert.objects.get()
     assert (alert.rule, alert.sentence) == ("collector-dead", "NovaOps has missed 2 rounds of collection")
     assert overview.build(environment).notices == [alert]
-    for _ in range(2):
-        round_of(environment)
-    alert.refresh_from_db()
-    assert alert.state == "cleared"
+    assert until(lambda: round_of(environment) and Alert.objects.get().state == "cleared", 10)
 
 
 def test_an_environment_that_is_collected_or_new_is_left_alone(environment):

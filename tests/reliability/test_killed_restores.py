@@ -23,6 +23,8 @@ from tests.servers import Nova
 
 StartWorker = Callable[[], Child]
 Moment = Callable[[Run], bool]
+# What a killed worker left under way must still be so when the lease is over and the next one looks.
+UNHURRIED = 50
 BESIDE = "nova-restored-2026-11-24-17"
 
 
@@ -62,7 +64,7 @@ def killed_at(run: Run, moments: list[Moment], start_worker: StartWorker) -> Non
 def test_one_instance_is_made_and_none_is_left_though_the_worker_died_throughout_a_drill(
     aws: Nova, start_worker: StartWorker, responder: User
 ) -> None:
-    aws.reset(factor=120)
+    aws.reset(factor=UNHURRIED)
     aws.faults([hang("rds", "RestoreDBInstanceFromDBSnapshot"), hang("rds", "DeleteDBInstance")])
     run = requested("restore-drill", responder)
     killed_at(run, [unanswered("restore"), under_way("available"), unanswered("delete")], start_worker)
@@ -78,7 +80,7 @@ def test_one_instance_is_made_and_none_is_left_though_the_worker_died_throughout
 def test_one_version_is_made_and_the_way_back_is_there_though_the_worker_died_throughout_a_cut_over(
     aws: Nova, start_worker: StartWorker, commander: User, commander2: User
 ) -> None:
-    aws.reset(factor=120)
+    aws.reset(factor=UNHURRIED)
     world.create(BESIDE)
     aws.faults([hang("secretsmanager", "PutSecretValue")])
     run = requested("cut-over", commander, instance=BESIDE)
