@@ -15,6 +15,7 @@ from novaops.cloud import ecs, nova_db, task_definitions
 from novaops.runbook.action import Context, Verdict
 from novaops.runbook.models import Plan, Run
 from tests.actions.conftest import sent_by
+from tests.sandbox.conftest import eventually
 from tests.servers import Nova
 
 pytestmark = pytest.mark.django_db
@@ -74,9 +75,10 @@ def test_coverage_is_verified_in_batches_that_go_on_where_the_last_one_ended(
     events: "psycopg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replay, "COUNT_S", 0.0)
-    monkeypatch.setattr(replay, "PAGE_EVENTS", 3)
-    head = cursor() - 5
-    start, results, looks = head - 25, {"rollout": {"head": head}}, []
+    monkeypatch.setattr(replay, "PAGE_EVENTS", 5)
+    began = cursor()
+    head = eventually(cursor, lambda now: now > began + 20) - 5
+    start, results, looks = head - 40, {"rollout": {"head": head}}, []
     while not looks or looks[-1].verdict is Verdict.NOT_YET:
         looks.append(_covered(ready(start_block=start, results=results)))
         results["coverage"] = looks[-1].result
