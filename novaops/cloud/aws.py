@@ -119,23 +119,29 @@ def _count(name: str, parsed_response: dict[str, Any] | None, exception: Excepti
         )
 
 
-@lru_cache(maxsize=64)
 def _reader(environment: Environment, service: str) -> Any:
+    return _reading_client(environment.name, environment.region, environment.reader_role_arn, service)
+
+
+def _sender(environment: Environment, service: str) -> Any:
+    return _sending_client(environment.name, environment.region, environment.actor_role_arn, service)
+
+
+@lru_cache(maxsize=64)
+def _reading_client(environment: str, region: str, role_arn: str | None, service: str) -> Any:
     with _making:
-        session = _session(environment, environment.reader_role_arn, "novaops-reader")
-        client = session.client(service, region_name=environment.region, config=READER)
-    client.meta.events.register("response-received", partial(_count, environment.name))
+        client = _session(region, role_arn, "novaops-reader").client(service, config=READER)
+    client.meta.events.register("response-received", partial(_count, environment))
     return client
 
 
 @lru_cache(maxsize=64)
-def _sender(environment: Environment, service: str) -> Any:
+def _sending_client(environment: str, region: str, role_arn: str | None, service: str) -> Any:
     with _making:
-        session = _session(environment, environment.actor_role_arn, "novaops-actor")
-        client = session.client(service, region_name=environment.region, config=SENDER)
+        client = _session(region, role_arn, "novaops-actor").client(service, config=SENDER)
     client.meta.events.register("request-created", _name_the_run)
     client.meta.events.register("before-send", _ask_the_fence)
-    client.meta.events.register("response-received", partial(_count, environment.name))
+    client.meta.events.register("response-received", partial(_count, environment))
     return client
 
 
@@ -157,13 +163,17 @@ def _ask_the_fence(event_name: str, **_: Any) -> None:
         raise Fenced(event_name)
 
 
-def _session(environment: Environment, role_arn: str | None, name: str) -> boto3.Session:
-    """A session of the role, refreshing by itself, or of the process's own credentials where no role is declared."""
+@lru_cache(maxsize=16)
+def _session(region: str, role_arn: str | None, name: str) -> boto3.Session:
+    """A session of the role, refreshing by itself, or of the process's own credentials where no role is declared.
+
+    One for all clients of a role: what botocore knows of endpoints is read once and kept by the session.
+    """
     if not role_arn:
-        return boto3.Session(region_name=environment.region)
+        return boto3.Session(region_name=region)
     core = get_session()
-    sts = boto3.Session(region_name=environment.region).client("sts", config=READER)
+    sts = boto3.Session(region_name=region).client("sts", config=READER)
     refresh = create_assume_role_refresher(sts, {"RoleArn": role_arn, "RoleSessionName": name})
     # Private to botocore, and the only way there is to give a session the refreshing credentials of a role.
     core._credentials = DeferredRefreshableCredentials(method="sts-assume-role", refresh_using=refresh)
-    return boto3.Session(botocore_session=core, region_name=environment.region)
+    return boto3.Session(botocore_session=core, region_name=region)

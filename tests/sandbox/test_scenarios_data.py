@@ -10,7 +10,6 @@ import pytest
 import redis
 
 from novaops.sandbox import steering
-from novaops.sandbox.world import DEFAULT_FACTOR
 from tests.sandbox.conftest import Simulated, eventually
 from tests.sandbox.test_scenarios import API, BALANCER, PROCESSOR, ended, newest, state
 from tests.servers import Nova
@@ -33,9 +32,9 @@ def quick(simulated: Simulated) -> Iterator[Simulated]:
 @pytest.fixture
 def hurried(aws: Nova) -> Iterator[Nova]:
     """A sandbox with a real database and Redis, five times as fast as usual."""
-    aws._control("reset", {"factor": 100})
+    aws.reset(factor=100, processes=True)
     yield aws
-    aws._control("reset", {"factor": DEFAULT_FACTOR})
+    aws.reset()
 
 
 @pytest.fixture
