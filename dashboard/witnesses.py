@@ -88,6 +88,8 @@ def _per_node(service: Service, rule: Rule, environment: Environment) -> bool:
 
 def _created(notice: Notice, key: str, resource: str, found: tuple[Service, Rule] | None) -> Alert:
     service, rule = found or (None, None)
+    # The verdict says this alone, and what the source says names neither the service nor the trouble.
+    trouble = f"{service.title}: {rule.title}, says " if service and rule else ""
     kind = service.kind if service else notice.service
     return Alert.objects.create(
         environment=notice.environment.name,
@@ -97,7 +99,7 @@ def _created(notice: Notice, key: str, resource: str, found: tuple[Service, Rule
         title=rule.title if rule else notice.name[:120],
         severity=rule.severity if rule else Severity.WARN,
         source=notice.source.label,
-        sentence=f"{notice.source.label}: {notice.sentence}",
+        sentence=f"{trouble}{notice.source.label}: {notice.sentence}",
         threshold=rule.threshold if rule else notice.threshold,
         dedup_key=dedup_key(notice.environment.name, kind, key, resource),
         started_at=notice.at,

@@ -52,7 +52,7 @@ def test_an_alarm_is_an_alert_of_its_rule(certificates, the_alert, heard):
     alert = the_alert()
     assert (alert.service, alert.rule, alert.title, alert.severity) == ("api", "high-cpu", "High CPU", "crit")
     assert (alert.source, alert.value, alert.threshold) == ("CloudWatch", None, 80)
-    assert alert.sentence.startswith("CloudWatch: Threshold Crossed")
+    assert alert.sentence.startswith("API server: High CPU, says CloudWatch: Threshold Crossed")
     say("OK")
     assert the_alert().state == AlertState.CLEARED
     assert heard == ["fired", "cleared"]
