@@ -284,7 +284,7 @@ def test_an_unchanged_poll_of_the_room_asks_no_database_and_what_is_told_is_rend
     assert client.get(room, {"rev": first.context["room"].rev}).status_code == 200
     with CaptureQueriesContext(connection) as asked:
         assert "Declared as SEV2" in text(client.get(room))
-    assert not [one for one in asked if 'FROM "incidents_timelineentry"' in one["sql"] and "40" in one["sql"]]
+    assert not [one for one in asked if 'FROM "incidents_timelineentry"' in one["sql"] and "LIMIT 4" in one["sql"]]
 
 
 def test_the_polled_part_takes_no_text(declare: Declare, client_of: SignIn, commander: User) -> None:
