@@ -75,11 +75,8 @@ def alerts(request: HttpRequest, filters: Query[AlertFilters]) -> Any:
     api.refuse_unless(request, Verb.VIEW)
     wanted = filters.dict(exclude_none=True, exclude={"cursor", "limit"})
     found = api.visible(request, Alert.objects.filter(**wanted).prefetch_related("witnesses"))
-    page = found.filter(pk__lt=filters.cursor) if filters.cursor else found
-    items = list(page.order_by("-pk")[: filters.limit + 1])
-    more = len(items) > filters.limit
-    items = items[: filters.limit]
-    return {"items": [_alert(one) for one in items], "next_cursor": items[-1].pk if more else None}
+    older = found.filter(pk__lt=filters.cursor) if filters.cursor else found
+    return api.page(older.order_by("-pk"), filters.limit, _alert, lambda row: row.pk)
 
 
 @router.get("/alerts/{alert_id}", response=answers({200: AlertOut}, 404, 422))

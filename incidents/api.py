@@ -58,7 +58,7 @@ def incidents(request: HttpRequest, filters: Query[IncidentFilters]) -> Any:
         found = found.filter(pk__in=of_alert.values("incident"))
     found = search.matching(api.visible(request, found), filters.q or "")
     page = found.filter(number__lt=filters.cursor) if filters.cursor else found
-    return asking.page(page.order_by("-number"), filters.limit, show.brief, lambda row: row.number)
+    return api.page(page.order_by("-number"), filters.limit, show.brief, lambda row: row.number)
 
 
 @router.post(
@@ -121,7 +121,7 @@ def timeline(request: HttpRequest, number: IncidentNumber, filters: Query[Timeli
     rows = asking.incident(request, number).timeline.filter(**wanted).select_related("author")
     rows = rows.filter(pk__gt=filters.after) if filters.after else rows
     found = entries.earlier(rows, filters.cursor).order_by("-at", "-id")
-    return asking.page(found, filters.limit, show.entry, lambda row: row.pk)
+    return api.page(found, filters.limit, show.entry, lambda row: row.pk)
 
 
 @router.post("/incidents/{number}/notes", response=answers({200: TimelinePage, 201: TimelinePage}, *asking.WRITE))

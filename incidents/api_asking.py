@@ -3,12 +3,11 @@
 import hashlib
 import json
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.utils import timezone
 from ninja import Path, Schema
@@ -29,16 +28,6 @@ IncidentNumber = Annotated[Number, Path()]
 Made = TypeVar("Made")
 # What a write may be refused with: not JSON, no such thing, a conflict, too large, not JSON's type, a wrong field.
 WRITE = (400, 404, 409, 413, 415, 422)
-
-
-def page(
-    found: "QuerySet[Any]", limit: int, shown: Callable[[Any], dict[str, Any]], cursor: Callable[[Any], int]
-) -> dict[str, Any]:
-    """The first rows, and where the next page begins."""
-    rows = list(found[: limit + 1])
-    more = len(rows) > limit
-    rows = rows[:limit]
-    return {"items": [shown(row) for row in rows], "next_cursor": cursor(rows[-1]) if more else None}
 
 
 def row(number: int) -> Incident:

@@ -63,7 +63,7 @@ def follow_ups(request: HttpRequest, filters: Query[FollowUpFilters]) -> Any:
         found = found.filter(**late) if filters.overdue else found.exclude(**late)
     found = found.filter(pk__lt=filters.cursor) if filters.cursor else found
     newest = found.select_related("owner", "created_by", "incident").order_by("-pk")
-    return asking.page(newest, filters.limit, show.follow_up, lambda row: row.pk)
+    return api.page(newest, filters.limit, show.follow_up, lambda row: row.pk)
 
 
 @router.get("/follow-ups/{follow_up_id}", response=answers({200: FollowUpOut}, 404, 422))

@@ -57,7 +57,7 @@ def postmortems(request: HttpRequest, filters: Query[PostmortemFilters]) -> Any:
         late = Q(due_at__lt=timezone.now()) & ~Q(state=Postmortem.State.PUBLISHED)
         found = found.filter(late if filters.overdue else ~late)
     newest = found.order_by("-incident__number")
-    return asking.page(newest, filters.limit, show.postmortem_brief, lambda row: row.incident.number)
+    return api.page(newest, filters.limit, show.postmortem_brief, lambda row: row.incident.number)
 
 
 @router.get(DOCUMENT, response=answers({200: PostmortemOut}, 404, 422), url_name="postmortem")
@@ -141,7 +141,7 @@ def versions(request: HttpRequest, number: IncidentNumber, filters: Query[Versio
     refuse_unknown_query(request, VersionFilters)
     found = _document(request, number).versions.select_related("by").defer("text").order_by("-version")
     found = found.filter(version__lt=filters.cursor) if filters.cursor else found
-    return asking.page(found, filters.limit, show.version, lambda row: row.version)
+    return api.page(found, filters.limit, show.version, lambda row: row.version)
 
 
 @router.get(f"{DOCUMENT}/versions/{{version}}", response=answers({200: VersionTextOut}, 404, 422))

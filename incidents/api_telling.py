@@ -70,7 +70,7 @@ def messages(request: HttpRequest, number: IncidentNumber, filters: Query[Messag
     found = Message.objects.filter(incident__in=numbers).select_related("requested_by").order_by("-pk")
     found = found.filter(state=filters.state) if filters.state else found
     found = found.filter(pk__lt=filters.cursor) if filters.cursor else found
-    return asking.page(found, filters.limit, show.message, lambda row: row.pk)
+    return api.page(found, filters.limit, show.message, lambda row: row.pk)
 
 
 @router.post("/incidents/{number}/messages", response=answers({200: MessagesPage, 201: MessagesPage}, *asking.WRITE))

@@ -1,6 +1,7 @@
 """The JSON API under /api/v1/: bearer tokens only, and the same planning and requests as every page."""
 
 import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -188,11 +189,8 @@ def runs(request: HttpRequest, filters: Query[RunFilters]) -> Any:
     refuse_unless(request, Verb.VIEW)
     wanted = filters.dict(exclude_none=True, exclude={"cursor", "limit"})
     found = visible(request, Run.objects.filter(**wanted).select_related("requested_by"))
-    page = found.filter(pk__lt=filters.cursor) if filters.cursor else found
-    items = list(page.order_by("-pk")[: filters.limit + 1])
-    more = len(items) > filters.limit
-    items = items[: filters.limit]
-    return {"items": [api_views.brief(one) for one in items], "next_cursor": items[-1].pk if more else None}
+    older = found.filter(pk__lt=filters.cursor) if filters.cursor else found
+    return page(older.order_by("-pk"), filters.limit, api_views.brief, lambda row: row.pk)
 
 
 @api.get("/runs/{run_id}", response=api_document.answers({200: RunOut}, 404, 422), url_name="run")
@@ -221,11 +219,18 @@ def audit(request: HttpRequest, filters: Query[AuditFilters]) -> Any:
     refuse_unless(request, Verb.VIEW)
     wanted = filters.dict(exclude_none=True, exclude={"cursor", "limit"})
     found = visible(request, Entry.objects.filter(**wanted))
-    page = found.filter(seq__lt=filters.cursor) if filters.cursor else found
-    items = list(page.order_by("-seq")[: filters.limit + 1])
-    more = len(items) > filters.limit
-    items = items[: filters.limit]
-    return {"items": [api_views.entry(one) for one in items], "next_cursor": items[-1].seq if more else None}
+    older = found.filter(seq__lt=filters.cursor) if filters.cursor else found
+    return page(older.order_by("-seq"), filters.limit, api_views.entry, lambda row: row.seq)
+
+
+def page(
+    found: "QuerySet[Any]", limit: int, shown: Callable[[Any], dict[str, Any]], cursor: Callable[[Any], int]
+) -> dict[str, Any]:
+    """The first rows, and where the next page begins."""
+    rows = list(found[: limit + 1])
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return {"items": [shown(row) for row in rows], "next_cursor": cursor(rows[-1]) if more else None}
 
 
 def token_of(request: HttpRequest) -> Token:
