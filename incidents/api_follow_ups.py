@@ -58,9 +58,9 @@ def follow_ups(request: HttpRequest, filters: Query[FollowUpFilters]) -> Any:
     seen = seen.filter(is_drill=filters.drill) if filters.drill is not None else seen
     found = FollowUp.objects.filter(incident__in=seen, **filters.dict(exclude_none=True, include={"state", "kind"}))
     found = found.filter(owner__username=filters.owner) if filters.owner else found
-    late = {"state": FollowUp.State.OPEN, "due__lt": timezone.now().date()}
     if filters.overdue is not None:
-        found = found.filter(**late) if filters.overdue else found.exclude(**late)
+        late = FollowUp.late(timezone.now().date())
+        found = found.filter(late) if filters.overdue else found.exclude(late)
     found = found.filter(pk__lt=filters.cursor) if filters.cursor else found
     newest = found.select_related("owner", "created_by", "incident").order_by("-pk")
     return api.page(newest, filters.limit, show.follow_up, lambda row: row.pk)

@@ -30,6 +30,7 @@ from incidents.api_paper_schemas import (
 )
 from incidents.api_schemas import Number
 from incidents.models import Incident, Postmortem
+from incidents.postmortem_views import base_of
 from novaops.access.policy import Verb
 from novaops.runbook import api
 from novaops.runbook.api_document import answers
@@ -54,7 +55,7 @@ def postmortems(request: HttpRequest, filters: Query[PostmortemFilters]) -> Any:
     found = Postmortem.objects.filter(incident__in=seen).select_related("incident").defer("text")
     found = found.filter(state=filters.state) if filters.state else found
     if filters.overdue is not None:
-        late = Q(due_at__lt=timezone.now()) & ~Q(state=Postmortem.State.PUBLISHED)
+        late = Q(due_at__lt=timezone.now()) & Postmortem.owing()
         found = found.filter(late if filters.overdue else ~late)
     newest = found.order_by("-incident__number")
     return api.page(newest, filters.limit, show.postmortem_brief, lambda row: row.incident.number)
@@ -71,7 +72,7 @@ def generate(request: HttpRequest, number: IncidentNumber) -> Any:
     """Generate the post-mortem: 201, or 200 with the one that is there."""
     found, by = asking.incident(request, number, Verb.JOIN), asking.owner(request)
     there = Postmortem.objects.filter(incident=found).exists()
-    made = asking.decided(request, lambda: documents.ensure(number, by=by, base_url=_base(request)))
+    made = asking.decided(request, lambda: documents.ensure(number, by=by, base_url=base_of(request)))
     return Status(200 if there else 201, show.postmortem(made))
 
 
@@ -125,7 +126,7 @@ def regenerate(request: HttpRequest, number: IncidentNumber) -> Any:
     """Write the generated parts again from today's facts; what people wrote or edited stays."""
     _document(request, number, Verb.JOIN)
     by = asking.owner(request)
-    made, kept = asking.decided(request, lambda: documents.regenerate(number, by=by, base_url=_base(request)))
+    made, kept = asking.decided(request, lambda: documents.regenerate(number, by=by, base_url=base_of(request)))
     return {**show.postmortem(made), "kept": kept}
 
 
@@ -212,8 +213,3 @@ def _of(number: int) -> Postmortem:
     if found is None:
         raise Problem(404, "not-found", f"INC-{number} has no post-mortem yet.")
     return found
-
-
-def _base(request: HttpRequest) -> str:
-    """What makes the paths in a document into links."""
-    return f"{request.scheme}://{request.get_host()}"

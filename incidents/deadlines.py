@@ -88,7 +88,7 @@ def _remind(postmortem: Postmortem, stage: int) -> None:
 
 def remind_of_follow_ups(now: datetime) -> None:
     """Tell once of each follow-up whose date has passed."""
-    late = FollowUp.objects.filter(state=FollowUp.State.OPEN, due__lt=now.date(), incident__is_drill=False)
+    late = FollowUp.objects.filter(FollowUp.late(now.date()), incident__is_drill=False)
     late = late.filter(Q(reminded_of=None) | ~Q(reminded_of=F("due"))).select_related("incident", "owner")
     for each in late.order_by("due")[:AT_A_TIME]:
         _remind_of(each)

@@ -57,7 +57,7 @@ def find(asked: Mapping[str, str], today: date, environment: str = "") -> QueryS
 
 def _due(found: QuerySet[FollowUp], asked: str, today: date) -> QuerySet[FollowUp]:
     if asked == "overdue":
-        return found.filter(state=State.OPEN, due__lt=today)
+        return found.filter(FollowUp.late(today))
     if asked == "week":
         return found.filter(state=State.OPEN, due__range=(today, today + timedelta(days=7)))
     return found.filter(due=None) if asked == "none" else found

@@ -21,8 +21,8 @@ MOST_SHOWN = 4
 def documents() -> QuerySet[Postmortem]:
     """The post-mortems of which nothing was published yet; those of rehearsals are nobody's debt."""
     merged = Incident.State.MERGED
-    open_ = Postmortem.objects.exclude(state=Postmortem.State.PUBLISHED).filter(
-        published_at=None, incident__waiver=None, incident__is_drill=False, incident__resolved_at__isnull=False
+    open_ = Postmortem.objects.filter(
+        Postmortem.owing(), incident__waiver=None, incident__is_drill=False, incident__resolved_at__isnull=False
     )
     return open_.exclude(incident__state=merged).select_related("incident").order_by("due_at")
 

@@ -49,6 +49,11 @@ class FollowUp(models.Model):
     def is_late(self, today: date) -> bool:
         return self.state == self.State.OPEN and self.due is not None and self.due < today
 
+    @classmethod
+    def late(cls, today: date) -> models.Q:
+        """What `is_late` says of each, for queries."""
+        return models.Q(state=cls.State.OPEN, due__lt=today)
+
 
 class Postmortem(models.Model):
     """The document of an incident. `version` grows with each saved text; an editor names the one it started from."""
@@ -111,6 +116,11 @@ class Postmortem(models.Model):
     def owed(self) -> bool:
         """Whether none of its versions was published yet."""
         return self.state != self.State.PUBLISHED and self.published_at is None
+
+    @classmethod
+    def owing(cls) -> models.Q:
+        """What `owed` says of each, for queries."""
+        return models.Q(published_at=None) & ~models.Q(state=cls.State.PUBLISHED)
 
     @property
     def due_soon(self) -> bool:

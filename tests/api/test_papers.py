@@ -1,11 +1,13 @@
 """Follow-ups and post-mortems by a program: field by field, section by section, nothing lost."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from json import loads
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from incidents import checklist, documents, drafts, reviews
 from incidents.models import Draft, FollowUp, Incident, Postmortem
@@ -73,6 +75,19 @@ def test_a_post_mortem_is_read_as_document_and_as_markdown(
     assert [{**one, **whole} for one in listed] == [{**whole, "title": worked.title, "severity": "SEV2"}]
     assert json(program.get("postmortems", overdue="true"))["items"] == []
     assert json(program.get("postmortems", drill="true"))["items"] == []
+
+
+def test_the_overdue_ones_are_those_that_say_so(document: Postmortem, program_of: ProgramOf, commander: User) -> None:
+    program, past = program_of(commander), timezone.now() - timedelta(days=1)
+
+    def listed(overdue: str) -> list[bool]:
+        return [one["overdue"] for one in json(program.get("postmortems", overdue=overdue))["items"]]
+
+    Postmortem.objects.update(due_at=past)
+    assert (listed("true"), listed("false")) == ([True], [])
+    # Published once and edited since: nothing is owed any more.
+    Postmortem.objects.update(published_at=past)
+    assert (listed("true"), listed("false")) == ([], [False])
 
 
 def test_two_programs_write_two_sections_at_once_and_lose_nothing(
