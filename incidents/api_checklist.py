@@ -1,7 +1,7 @@
 """The checklist and the roles of an incident in the JSON API: what closes on evidence does so here too."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest
@@ -59,31 +59,19 @@ def complete(request: HttpRequest, number: IncidentNumber, step: StepName, key: 
 @router.post("/incidents/{number}/steps/{step}/override", response=WRITTEN)
 def override(request: HttpRequest, number: IncidentNumber, step: StepName, body: ReasonIn, key: api.Key) -> Any:
     """Close a step without its evidence, in the owner's name. Needs the scope `command:incidents`."""
-
-    def do(by: User) -> Incident:
-        return checklist.override(number, step, body.reason, by=by)
-
-    return _step(request, number, step, key, Verb.COMMAND, "override", body, do)
+    return _with_reason(request, number, step, key, "override", body, checklist.override)
 
 
 @router.post("/incidents/{number}/steps/{step}/skip", response=WRITTEN)
 def skip(request: HttpRequest, number: IncidentNumber, step: StepName, body: ReasonIn, key: api.Key) -> Any:
     """Say that a step is not done, and why; of `postmortem`, that none is owed. Needs the scope `command:incidents`."""
-
-    def do(by: User) -> Incident:
-        return checklist.skip(number, step, body.reason, by=by)
-
-    return _step(request, number, step, key, Verb.COMMAND, "skip", body, do)
+    return _with_reason(request, number, step, key, "skip", body, checklist.skip)
 
 
 @router.post("/incidents/{number}/steps/{step}/reopen", response=WRITTEN)
 def reopen(request: HttpRequest, number: IncidentNumber, step: StepName, body: ReasonIn, key: api.Key) -> Any:
     """Open a closed step again; `resolve` opens the incident again. Needs the scope `command:incidents`."""
-
-    def do(by: User) -> Incident:
-        return checklist.reopen_step(number, step, body.reason, by=by)
-
-    return _step(request, number, step, key, Verb.COMMAND, "reopen", body, do)
+    return _with_reason(request, number, step, key, "reopen", body, checklist.reopen_step)
 
 
 @router.put("/incidents/{number}/steps/{step}/owner", response=WRITTEN)
@@ -163,6 +151,21 @@ def _roles(found: Incident) -> dict[str, Any]:
         "roles": [show.role(row) for row in found.roles.select_related("user")],
         "summary": drafting.summary(found, asking.place(found), entries),
     }
+
+
+class Decision(Protocol):
+    """A decision on a step that needs a reason."""
+
+    def __call__(self, number: int, key: str, reason: str, *, by: User) -> Incident: ...
+
+
+def _with_reason(
+    request: HttpRequest, number: int, step: str, key: str, what: str, body: ReasonIn, decision: Decision
+) -> dict[str, Any]:
+    def do(by: User) -> Incident:
+        return decision(number, step, body.reason, by=by)
+
+    return _step(request, number, step, key, Verb.COMMAND, what, body, do)
 
 
 def _step(

@@ -14,7 +14,7 @@ from incidents import documents, drafts, reviews
 from incidents.forms import PostmortemForm
 from incidents.guard import Refused
 from incidents.models import Incident, Postmortem, PostmortemVersion
-from incidents.pages import incident_of
+from incidents.pages import incident_of, whole
 from incidents.postmortem import diff
 from incidents.postmortem.merging import merge3
 from incidents.postmortem.render import MAX_BYTES
@@ -61,7 +61,7 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
 
 def _opened(request: HttpRequest, incident: Incident, postmortem: Postmortem) -> HttpResponse:
     tab, chosen = str(uuid.uuid4()), request.GET.get("draft", "")
-    draft, others = drafts.take_up(postmortem, user_of(request), tab, int(chosen) if chosen.isdecimal() else None)
+    draft, others = drafts.take_up(postmortem, user_of(request), tab, whole(chosen))
     if draft and draft.version != postmortem.version:
         typed = Typed(text=draft.text, version=draft.version, tab=tab)
         return render(

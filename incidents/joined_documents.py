@@ -9,7 +9,7 @@ from incidents import documents
 from incidents.models import Draft, Incident, Postmortem
 from incidents.postmortem.escape import inline
 from incidents.postmortem.filled import answered
-from incidents.postmortem.markers import Kind, Part, parse
+from incidents.postmortem.markers import MARKER, Kind, Part, parse
 
 
 def join(source: Incident, target: Incident, *, by: User) -> None:
@@ -48,7 +48,7 @@ def _said(part: Part) -> str:
 
 
 def _lines(raw: str) -> Iterator[str]:
-    return (line for line in raw.split("\n") if not line.startswith("<!-- nova:"))
+    return (line for line in raw.split("\n") if not line.startswith(MARKER))
 
 
 def _section(source: Incident, what: str, said: str) -> str:

@@ -8,11 +8,10 @@ from django.db import transaction
 from incidents import documents
 from incidents.guard import Refused, locked
 from incidents.models import Postmortem
-from incidents.postmortem.markers import BLOCK, Kind, parse
+from incidents.postmortem.markers import BLOCK, MARKER, Kind, parse
 from incidents.postmortem.render import normalised
 from novaops.access.policy import Verb
 
-MARKER = "<!-- nova:"
 WRITABLE = (Kind.GENERATED, Kind.HUMAN)
 
 

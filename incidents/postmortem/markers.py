@@ -27,6 +27,8 @@ class Part:
     edited: bool = False
 
 
+# How a line begins that only the machine writes.
+MARKER = "<!-- nova:"
 FRONT = re.compile(r"\A---\n(?:# generated (?P<digest>[0-9a-f]{8})\n)?(?P<body>.*?)\n---[ \t]*(?:\n|\Z)", re.DOTALL)
 BLOCK = re.compile(
     r"^<!-- nova:(?P<kind>generated|human) (?P<key>[a-z-]+)(?: (?P<digest>[0-9a-f]{8}))? -->\n"
