@@ -9,6 +9,8 @@ import re
 import unicodedata
 from urllib.parse import quote, urlsplit
 
+from incidents.postmortem.markers import MARKER
+
 # Line breaks, control characters and the marks that reorder text on screen.
 CONTROL = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb\ufffe\uffff]"
@@ -29,7 +31,6 @@ LIST_START = re.compile(r"^(\d{1,9})([.)])")
 BARE_LINK = ((re.compile(r"://"), "&#58;//"), (re.compile(r"(?i)(www)\."), r"\1&#46;"))
 # GitHub looks for mail addresses in the text after entities are read: only another node in between keeps them text.
 MAIL = re.compile(r"(?<=[\w.+-])@(?=\w)")
-MARKER = re.compile(r"^<!-- nova:")
 STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 SAFE_IN_URL = "/:?&=#%+,;@~-._!"
 
@@ -64,10 +65,14 @@ def link(text: str, url: str) -> str:
     return f"[{label}]({quote(url, safe=SAFE_IN_URL).replace('&', '&amp;')})"
 
 
+def _unmarked(line: str) -> str:
+    return f" {line}" if line.startswith(MARKER) else line
+
+
 def fence(text: str, language: str = "text") -> str:
     """A fenced code block of lines that cannot close it themselves, nor pass for a marker of the document."""
     lines = [
-        MARKER.sub(r" \g<0>", CONTROL.sub(" ", line.replace("\t", "    ")))
+        _unmarked(CONTROL.sub(" ", line.replace("\t", "    ")))
         for line in INVISIBLE.sub("", text.encode("utf-8", "ignore").decode()).splitlines()
     ]
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
