@@ -5,12 +5,11 @@ import shutil
 import subprocess
 import sys
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The first is Chromium without what only a screen needs: the tests take two thirds of the time with it.
+PACKAGES = ("chromium-headless-shell", "chromium")
+NAMES = (*PACKAGES, "chromium-browser", "google-chrome", "google-chrome-stable")
 VARIABLE = "NOVAOPS_CHROMIUM"
-INSTALL = (
-    ("apt-get", "update", "-qq"),
-    ("apt-get", "install", "-qq", "-y", "--no-install-recommends", "chromium"),
-)
+APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get")
 
 
 def find() -> str | None:
@@ -29,18 +28,24 @@ def become_root() -> list[str] | None:
 
 
 def install() -> str:
-    """Install Debian's Chromium. Returns why it could not be done, empty where it was."""
+    """Install the first of Debian's packages that is to be had. Returns why none was, empty where one was."""
     as_root = become_root() if shutil.which("apt-get") else None
     if as_root is None:
         return "it can only be installed here by hand"
     sys.stdout.write("Installing Chromium for the browser tests ...\n")
     sys.stdout.flush()
-    environment = ["env", "DEBIAN_FRONTEND=noninteractive"]
-    for command in INSTALL:
-        done = subprocess.run([*as_root, *environment, *command], capture_output=True, text=True, check=False)
-        if done.returncode:
-            return f"{' '.join(command)} failed: {(done.stderr or done.stdout).strip()[-300:]}"
-    return ""
+    failure = _done([*as_root, *APT, "update", "-qq"])
+    for package in () if failure else PACKAGES:
+        failure = _done([*as_root, *APT, "install", "-qq", "-y", "--no-install-recommends", package])
+        if not failure:
+            break
+    return failure
+
+
+def _done(command: list[str]) -> str:
+    """Run it. Returns what it said where it failed, empty where it did not."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return f"{' '.join(command)} failed: {(done.stderr or done.stdout).strip()[-300:]}" if done.returncode else ""
 
 
 def main() -> int:
@@ -52,7 +57,8 @@ def main() -> int:
         return 0
     sys.stderr.write(
         f"The browser tests need Chromium ({failure or 'the package brought no program'}): "
-        f"install the package chromium, or set {VARIABLE} to a browser's path, then run make test again.\n"
+        f"install the package {' or '.join(PACKAGES)}, or set {VARIABLE} to a browser's path, "
+        "then run make test again.\n"
     )
     return 1
 

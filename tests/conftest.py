@@ -32,7 +32,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Leave what every test needs out of each collection of garbage: half a million objects."""
-    gc.collect()
     gc.freeze()
 
 

@@ -1,6 +1,7 @@
 """Programs that begin as forks of a process that has imported the big libraries already, which is most of a start."""
 
 import ctypes
+import gc
 import multiprocessing
 import os
 import runpy
@@ -14,6 +15,7 @@ from novaops.sandbox.child import PR_SET_PDEATHSIG, Child
 
 # What needs no settings: `moto.server` and its backends for the simulated AWS, the rest for workers.
 LIBRARIES = [
+    "tests.garbage",
     "boto3",
     "celery.__main__",
     "celery.bin.celery",
@@ -80,6 +82,7 @@ class ForkedChild(Child):
 
 def _run(module: str, arguments: list[str], log: str, environment: dict[str, str], directory: str) -> None:
     os.setsid()
+    gc.freeze()
     # The parent is the server of forks, which ends with the process of the tests, even by -9.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     with open(log, "ab") as output:  # noqa: PTH123 - the descriptor is all that is wanted

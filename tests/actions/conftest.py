@@ -19,7 +19,7 @@ from novaops.runbook import approvals, engine, planning, requests
 from novaops.runbook.models import Approval, Plan, Run
 from novaops.runbook.registry import actions
 from novaops.runbook.states import FINISHED, RunStatus
-from novaops.sandbox.child import until
+from novaops.sandbox.child import POLL_S, until
 from tests.sandbox.conftest import eventually
 from tests.servers import ROOT, Nova
 
@@ -128,11 +128,12 @@ def sent_by(run: Run, aws: Nova) -> list[str]:
 
 
 def carry_on(run: Run, *, limit_s: float = 60) -> Run:
-    """Be the worker until the run is over; its own `next_at` paces the loop."""
-    until = time.monotonic() + limit_s
+    """Be the worker until the run is over, and come back when the engine says."""
+    deadline = time.monotonic() + limit_s
     while run.status not in (*FINISHED, RunStatus.UNKNOWN):
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             raise AssertionError(f"{run} is {run.status}: {[(s.key, s.state, s.sentence) for s in run.steps.all()]}")
-        engine.advance(run.pk)
+        after_s = engine.advance(run.pk)
+        time.sleep(POLL_S if after_s is None else after_s)
         run.refresh_from_db()
     return run

@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 import psycopg
 
+from novaops.sandbox.child import until
 from tests.servers import Nova
 
 # FACTS B4: every setting that a restore loses unless it is passed or set afterwards, by its name in a description.
@@ -28,6 +29,10 @@ def described(name: str) -> dict[str, Any]:
     return dict(boto3.client("rds").describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0])
 
 
+def _wait_until_available(name: str) -> None:
+    assert until(lambda: described(name)["DBInstanceStatus"] == "available", 30)
+
+
 def instances() -> list[str]:
     found = boto3.client("rds").describe_db_instances()["DBInstances"]
     return [one["DBInstanceIdentifier"] for one in found]
@@ -38,8 +43,7 @@ def create(name: str) -> None:
     boto3.client("rds").create_db_instance(
         DBInstanceIdentifier=name, Engine="postgres", DBInstanceClass="db.t4g.micro", BackupRetentionPeriod=0
     )
-    while described(name)["DBInstanceStatus"] != "available":
-        pass
+    _wait_until_available(name)
 
 
 def unlike_the_defaults() -> None:
@@ -56,8 +60,7 @@ def unlike_the_defaults() -> None:
         ProcessorFeatures=[{"Name": "coreCount", "Value": "2"}, {"Name": "threadsPerCore", "Value": "1"}],
         ApplyImmediately=True,
     )
-    while described(PRODUCTION)["DBInstanceStatus"] != "available":
-        pass
+    _wait_until_available(PRODUCTION)
     role = "arn:aws:iam::123456789012:role/nova-s3-export"
     rds.add_role_to_db_instance(DBInstanceIdentifier=PRODUCTION, RoleArn=role, FeatureName="s3Export")
 

@@ -1,5 +1,6 @@
 """A real Chromium before the real site: every page is watched, and a test fails on what it reports."""
 
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,16 +9,17 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from django.test import Client, override_settings
 from django.test.testcases import LiveServerThread
 from django.test.utils import modify_settings
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from novaops.sandbox import prepare
 from tests import chromium
 from tests.browser.looks import LOOKS, Look
 from tests.browser.watch import Watch
 from tests.runbook.conftest import bell as bell
+from tests.servers import DIRECTORY_VARIABLE
 
 HOST = "localhost"
 FLAGS = (
@@ -57,16 +59,20 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def collected_static() -> None:
-    """The static files as in production: hashed and compressed."""
-    with override_settings(STORAGES=HASHED):
-        call_command("collectstatic", interactive=False, verbosity=0)
+def collected_static() -> Path:
+    """The static files as in production, hashed and compressed; collected once for all workers."""
+    directory = Path(os.environ[DIRECTORY_VARIABLE]) / "collected"
+    with directory.with_suffix(".lock").open("w") as lock, override_settings(STORAGES=HASHED, STATIC_ROOT=directory):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        prepare.collect_static(directory)
+    return directory
 
 
 @pytest.fixture
-def site(transactional_db: None, collected_static: None) -> Iterator[str]:
+def site(transactional_db: None, collected_static: Path) -> Iterator[str]:
     """The address of the running site: Django's own server around the whole application, WhiteNoise included."""
-    with override_settings(STORAGES=HASHED), modify_settings(ALLOWED_HOSTS={"append": HOST}):
+    collected = override_settings(STORAGES=HASHED, STATIC_ROOT=collected_static)
+    with collected, modify_settings(ALLOWED_HOSTS={"append": HOST}):
         thread = LiveServerThread(HOST, static_handler=lambda application: application)
         thread.daemon = True
         thread.start()
