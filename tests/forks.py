@@ -1,7 +1,6 @@
-"""Programs that begin as forks of a process that has imported the big libraries already, which is most of a start."""
+"""Programs that begin as forks of a process that has imported everything already, which is most of a start."""
 
 import ctypes
-import gc
 import multiprocessing
 import os
 import runpy
@@ -13,26 +12,8 @@ from multiprocessing.context import ForkServerProcess
 
 from novaops.sandbox.child import PR_SET_PDEATHSIG, Child
 
-# What needs no settings: `moto.server` and its backends for the simulated AWS, the rest for workers.
-LIBRARIES = [
-    "tests.garbage",
-    "boto3",
-    "celery.__main__",
-    "celery.bin.celery",
-    "celery.apps.worker",
-    "celery.concurrency.prefork",
-    "django.core.management",
-    "django.db.models",
-    "django.http",
-    "kombu.transport.redis",
-    "moto.backends",
-    "moto.moto_server.werkzeug_app",
-    "psycopg",
-    "pydantic",
-    "requests",
-]
 forks = multiprocessing.get_context("forkserver")
-forks.set_forkserver_preload(LIBRARIES)
+forks.set_forkserver_preload(["tests.preloaded"])
 
 
 @dataclass
@@ -82,7 +63,6 @@ class ForkedChild(Child):
 
 def _run(module: str, arguments: list[str], log: str, environment: dict[str, str], directory: str) -> None:
     os.setsid()
-    gc.freeze()
     # The parent is the server of forks, which ends with the process of the tests, even by -9.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     with open(log, "ab") as output:  # noqa: PTH123 - the descriptor is all that is wanted
@@ -91,5 +71,9 @@ def _run(module: str, arguments: list[str], log: str, environment: dict[str, str
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(directory)
+    # Imported where the forks begin; here it would load everything into the process of the tests.
+    from tests.preloaded import read_settings_anew
+
+    read_settings_anew()
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

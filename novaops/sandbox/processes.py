@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import novaops
@@ -90,7 +92,7 @@ class Processes:
             env=_environment(task, container["environment"], self.endpoint),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            preexec_fn=_before_program,
+            preexec_fn=partial(_before_program, ends_with_parent(signal.SIGKILL)),
         )
 
     def _end(self, task_id: str) -> None:
@@ -132,12 +134,9 @@ def _environment(task: Task, container: list[dict[str, str]], endpoint: str) -> 
     return {**inherited, "PYTHONPATH": str(ROOT), "NOVA_TASK_ID": task.id, **aws, **own}
 
 
-_bind_to_parent = ends_with_parent(signal.SIGKILL)
-
-
-def _before_program() -> None:
+def _before_program(bind_to_parent: Callable[[], None]) -> None:
     """In the child: end with this process, and survive being told to hang before it listens."""
-    _bind_to_parent()
+    bind_to_parent()
     signal.signal(HANG, signal.SIG_IGN)
 
 
