@@ -39,7 +39,7 @@ def pytest_collection_finish() -> None:
 def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
     """Copy what is migrated once for all instead of migrating in every worker."""
     wait_for_template()
-    connection.settings_dict["TEST"]["TEMPLATE"] = settings.DATABASES["default"]["NAME"]
+    connection.settings_dict["TEST"] |= {"TEMPLATE": settings.DATABASES["default"]["NAME"], "MIGRATE": False}
 
 
 @pytest.fixture(scope="session")

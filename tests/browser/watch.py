@@ -54,7 +54,8 @@ class Watch:
 
 def axe(page: Page, only: str = "") -> list[str]:
     """What axe finds wrong with the page, one line for each place; empty where it is clean. `only` names one rule."""
-    page.evaluate(AXE)
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)
     wanted = {"type": "rule", "values": [only]} if only else {"type": "tag", "values": TAGS}
     # Details of what is well would take longer than the checks.
     asked = {"runOnly": wanted, "resultTypes": ["violations"], "preload": False}

@@ -19,18 +19,6 @@ from novaops.runbook.registry import actions
 
 OPERATION = re.compile(r"[a-z][a-z0-9-]*:[A-Z][A-Za-z]+")
 PACKAGES = ("novaops/cloud", "dashboard", "incidents", "backups")
-TREES = {
-    path: ast.parse(path.read_text(encoding="utf-8"))
-    for package in PACKAGES
-    for path in sorted((Path(settings.BASE_DIR) / package).rglob("*.py"))
-}
-CLOUD = [path for path in TREES if path.parent.name == "cloud"]
-USED_OUTSIDE = {
-    (node.value.id, node.attr)
-    for tree in TREES.values()
-    for node in ast.walk(tree)
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-}
 
 
 def calls(tree: ast.AST, name: str) -> Iterator[ast.Call]:
@@ -42,10 +30,10 @@ def calls(tree: ast.AST, name: str) -> Iterator[ast.Call]:
             yield node
 
 
-def parts_in_use(path: Path) -> Iterator[ast.stmt]:
+def parts_in_use(path: Path, tree: ast.Module, used: set[tuple[str, str]]) -> Iterator[ast.stmt]:
     """The functions and constants of a module that other modules use, and those that these use."""
-    parts = {name: part for part in TREES[path].body for name in named(part)}
-    waiting, seen = [name for name in parts if (path.stem, name) in USED_OUTSIDE], set()
+    parts = {name: part for part in tree.body for name in named(part)}
+    waiting, seen = [name for name in parts if (path.stem, name) in used], set()
     while waiting:
         name = waiting.pop()
         if name not in seen:
@@ -67,46 +55,66 @@ def texts(tree: ast.AST) -> set[str]:
     return {iam.permission(text) for text in found if isinstance(text, str) and OPERATION.fullmatch(text)}
 
 
-PARTS = [part for path in CLOUD for part in parts_in_use(path)]
-SENT = {text for part in PARTS for call in calls(part, "Operation") for text in texts(call)}
-READ = {text for part in PARTS for text in texts(part)} - SENT
+class Code:
+    """The product's modules, and the operations that those in cloud name."""
+
+    def __init__(self) -> None:
+        base = Path(settings.BASE_DIR)
+        paths = [path for package in PACKAGES for path in sorted((base / package).rglob("*.py"))]
+        self.trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+        self.cloud = {path: tree for path, tree in self.trees.items() if path.parent.name == "cloud"}
+        nodes = (node for tree in self.trees.values() for node in ast.walk(tree))
+        used = {
+            (node.value.id, node.attr)
+            for node in nodes
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        }
+        parts = [part for path, tree in self.cloud.items() for part in parts_in_use(path, tree, used)]
+        self.sent = {text for part in parts for call in calls(part, "Operation") for text in texts(call)}
+        self.read = {text for part in parts for text in texts(part)} - self.sent
+
+
+@pytest.fixture(scope="module")
+def code() -> Code:
+    return Code()
 
 
 def declared() -> set[str]:
     return {permission for action in actions.values() for permission in action.iam_permissions}
 
 
-def test_every_call_is_made_in_cloud_and_names_its_operation_there() -> None:
-    for path, tree in TREES.items():
-        assert path in CLOUD or not [*calls(tree, "read"), *calls(tree, "Operation")]
-    names = [call.args[1] for path in CLOUD for call in calls(TREES[path], "read")]
+def test_every_call_is_made_in_cloud_and_names_its_operation_there(code: Code) -> None:
+    for path, tree in code.trees.items():
+        assert path in code.cloud or not [*calls(tree, "read"), *calls(tree, "Operation")]
+    names = [call.args[1] for tree in code.cloud.values() for call in calls(tree, "read")]
     given = [name for name in names if not isinstance(name, ast.Constant)]
     assert all(isinstance(name, ast.Name) and name.id == "operation" for name in given)
-    assert all(isinstance(call.args[0], ast.Constant) for path in CLOUD for call in calls(TREES[path], "Operation"))
-    assert {"ecs:DescribeServices", "rds:DescribeDBInstances", "elasticloadbalancing:DescribeTargetHealth"} <= READ
-    assert "ecs:UpdateService" in SENT
+    sending = [call.args[0] for tree in code.cloud.values() for call in calls(tree, "Operation")]
+    assert all(isinstance(name, ast.Constant) for name in sending)
+    assert {"ecs:DescribeServices", "rds:DescribeDBInstances", "elasticloadbalancing:DescribeTargetHealth"} <= code.read
+    assert "ecs:UpdateService" in code.sent
 
 
-def test_only_the_clients_module_imports_boto3() -> None:
-    found = [path for path in TREES if "import boto3" in path.read_text(encoding="utf-8")]
+def test_only_the_clients_module_imports_boto3(code: Code) -> None:
+    found = [path for path in code.trees if "import boto3" in path.read_text(encoding="utf-8")]
     assert [path.name for path in found] == ["aws.py"]
 
 
-def test_every_reading_call_is_allowed_to_the_reader() -> None:
+def test_every_reading_call_is_allowed_to_the_reader(code: Code) -> None:
     allowed = {*iam.COLLECTED, *iam.HEARD, *(one for one in declared() if iam.READING.search(one))}
-    assert allowed >= READ, READ - allowed
+    assert allowed >= code.read, code.read - allowed
 
 
-def test_every_changing_call_is_allowed_to_the_actor() -> None:
+def test_every_changing_call_is_allowed_to_the_actor(code: Code) -> None:
     allowed = {one for one in declared() if not iam.READING.search(one)}
-    assert allowed >= SENT, SENT - allowed
+    assert allowed >= code.sent, code.sent - allowed
 
 
-def test_nothing_that_changes_is_allowed_to_the_reader() -> None:
+def test_nothing_that_changes_is_allowed_to_the_reader(code: Code) -> None:
     environment = environments.default()
     assert all(iam.READING.search(one) or one in iam.HEARD for one in iam.reader_permissions(environment))
     assert not any(iam.READING.search(one) for one in iam.actor_permissions(environment))
-    assert not SENT & iam.reader_permissions(environment)
+    assert not code.sent & iam.reader_permissions(environment)
 
 
 @pytest.fixture
