@@ -18,7 +18,7 @@ demo-reset: $(VENV)/.demo
 # What fails beside other tests is run once more by itself: both outcomes are shown, and only the second decides.
 test: $(VENV)/.dev
 	@$(BIN)/python -m tests.chromium
-	@$(BIN)/python -m pytest -n 3 --maxschedchunk 1 $(ARGS) || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --maxschedchunk 1 $(ARGS) || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(ARGS)
 
 check: $(VENV)/.dev
 	@$(BIN)/python -m tests.check $(ARGS)

@@ -29,7 +29,7 @@ from tests.forks import ForkedChild
 ROOT = Path(__file__).resolve().parent.parent
 DIRECTORY_VARIABLE = "NOVAOPS_TEST_DIRECTORY"
 # What a developer's shell may carry from elsewhere must not reach the tests.
-PAST_S = 900
+PAST_S = 300
 TEMPLATE_WITHIN_S = 120
 FOREIGN = ("AWS_", "NOVAOPS_PROXY_COUNT", "NOVAOPS_SECRET_KEY_FALLBACKS", "NOVAOPS_SWEEP_EVERY_S")
 

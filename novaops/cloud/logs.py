@@ -10,8 +10,7 @@ from novaops.environment import Environment
 
 PAGES = 5
 FIRST_STRETCH = timedelta(seconds=30)
-SHORTEST_STRETCH = timedelta(seconds=1)
-STRETCHES = 12
+STRETCHES = 16
 STRETCH_LINES = 1000
 
 
@@ -52,21 +51,26 @@ def filter_events(
 def newest(
     environment: Environment, group: str, *, start: datetime, end: datetime, pattern: str = "", limit: int = 100
 ) -> list[Line]:
-    """The newest `limit` lines, oldest first. FilterLogEvents begins with the oldest: stretches are read backwards."""
+    """The newest `limit` lines, oldest first; fewer where STRETCHES questions did not find them.
+
+    FilterLogEvents begins with the oldest: stretches are read backwards. A stretch with more lines than an answer holds
+    tells from when on there are newer ones: what is behind that is halved until an answer holds it.
+    """
     found: list[Line] = []
-    length = FIRST_STRETCH
+    length, floor = FIRST_STRETCH, None
     for _ in range(STRETCHES):
         if end <= start or len(found) >= limit:
             break
-        since = max(start, end - length)
+        since = max(start, end - length) if floor is None else floor + (end - floor) / 2
         lines = filter_events(environment, group, start=since, end=end, pattern=pattern, limit=STRETCH_LINES)
-        if len(lines) >= STRETCH_LINES and length > SHORTEST_STRETCH:
-            # The newest of them are beyond the limit of the answer.
-            length = max(length / 8, SHORTEST_STRETCH)
+        if len(lines) >= STRETCH_LINES and lines[-1].at > since:
+            floor = lines[-1].at
             continue
         found = lines + found
         # The end of a stretch belongs to it.
         end, length = since - timedelta(milliseconds=1), length * 4
+        if floor is not None and (lines or end <= floor):
+            length, floor = FIRST_STRETCH, None
     return found[-limit:]
 
 

@@ -88,7 +88,7 @@ def put_back(entry: Undo, plan_of: Callable[..., Plan], by: User, second: User) 
     return carry_on(run)
 
 
-@pytest.mark.long
+@pytest.mark.long(8)
 def test_it_points_nova_at_the_new_host_and_back_and_the_value_is_nowhere(
     aws: Nova,
     beside: str,
@@ -117,7 +117,7 @@ def test_it_points_nova_at_the_new_host_and_back_and_the_value_is_nowhere(
     assert rows_with(NEW_HOST)
 
 
-@pytest.mark.long
+@pytest.mark.long(8)
 def test_a_cut_over_that_ends_halfway_leaves_a_way_back(
     aws: Nova,
     beside: str,
@@ -145,7 +145,7 @@ def test_a_cut_over_that_changed_nothing_leaves_nothing_to_put_back(
     assert (run.status, undo.of_run(run)) == ("failed", None)
 
 
-@pytest.mark.long
+@pytest.mark.long(8)
 def test_a_parameter_gets_a_version_with_the_new_host_and_one_as_it_was(
     aws: Nova,
     beside: str,
@@ -170,7 +170,7 @@ def test_a_parameter_gets_a_version_with_the_new_host_and_one_as_it_was(
     assert rows_with(PASSWORD) == []
 
 
-@pytest.mark.long
+@pytest.mark.long(8)
 def test_a_variable_is_changed_in_a_new_revision_and_back_in_the_old_one(
     aws: Nova,
     beside: str,

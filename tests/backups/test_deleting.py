@@ -25,7 +25,7 @@ def plan_on(target: str, by: User, **params: Any) -> Plan:
     return plan
 
 
-@pytest.mark.long
+@pytest.mark.long(6)
 def test_it_takes_the_protection_away_keeps_a_last_snapshot_and_deletes(
     aws: Nova, run_through: Callable[..., Run], commander: User, commander2: User
 ) -> None:

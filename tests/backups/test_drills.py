@@ -28,7 +28,7 @@ def plan_on(target: str, by: User, key: str = "delete-restored", **params: Any) 
     return plan
 
 
-@pytest.mark.long
+@pytest.mark.long(10)
 def test_a_drill_tells_the_lost_rows_to_the_second_and_leaves_nothing(
     aws: Nova, run_through: Callable[..., Run], responder: User
 ) -> None:
@@ -52,7 +52,7 @@ def test_a_drill_tells_the_lost_rows_to_the_second_and_leaves_nothing(
     assert f"Run {run.pk}" in text
 
 
-@pytest.mark.long
+@pytest.mark.long(10)
 def test_a_drill_that_fails_leaves_its_instance_listed_until_somebody_deletes_it(
     aws: Nova, run_through: Callable[..., Run], commander: User, commander2: User
 ) -> None:

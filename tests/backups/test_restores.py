@@ -19,7 +19,7 @@ from tests.servers import Nova
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.long
+@pytest.mark.long(6)
 def test_a_restored_instance_equals_production_and_tells_the_lost_rows_to_the_second(
     aws: Nova, run_through: Callable[..., Run], responder: User
 ) -> None:
@@ -50,7 +50,7 @@ def test_a_restored_instance_equals_production_and_tells_the_lost_rows_to_the_se
     assert f"from {lost[0]:%Y-%m-%d %H:%M:%S} UTC to {lost[1]:%Y-%m-%d %H:%M:%S} UTC" in sentence
 
 
-@pytest.mark.long
+@pytest.mark.long(6)
 def test_a_point_in_time_has_what_was_there_then_and_the_settings_that_were_asked_for(
     aws: Nova, run_through: Callable[..., Run], responder: User
 ) -> None:
@@ -69,7 +69,7 @@ def test_a_point_in_time_has_what_was_there_then_and_the_settings_that_were_aske
     assert (users["newest_at"], users["lost_rows"]) == (before.isoformat(), 1)
 
 
-@pytest.mark.long
+@pytest.mark.long(6)
 def test_another_key_is_put_on_a_copy_of_the_snapshot_that_is_deleted_again(
     aws: Nova, run_through: Callable[..., Run], responder: User
 ) -> None:
@@ -129,7 +129,7 @@ def test_every_setting_can_be_changed_in_the_form() -> None:
     assert set(setting_fields()) == {setting.key for setting in carry_over.SETTINGS}
 
 
-@pytest.mark.long
+@pytest.mark.long(6)
 def test_a_clusters_snapshot_is_restored_into_an_instance_as_its_writer_is(
     aws: Nova, cluster: str, run_through: Callable[..., Run], plan_of: Callable[..., Plan], responder: User
 ) -> None:

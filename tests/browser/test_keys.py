@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Page, expect
@@ -259,6 +260,7 @@ def learn(keys: Keys, reviewer: Keys) -> None:
     said(page, "Exported to docs/ops/post-mortems/")
 
 
+@pytest.mark.long(20)
 def test_a_commander_needs_no_mouse_from_the_alert_to_the_lessons(
     open_page: OpenPage,
     aws: Nova,

@@ -21,7 +21,7 @@ PASSWORD = "nova-sandbox-only"
 # A rule's duration, two rounds of collection and a poll of the page, on a machine that does other things too.
 SOON_MS = 90_000
 HURRY = {
-    "collect_every_s = 5\nmetric_period_s": "collect_every_s = 2\nmetric_period_s",
+    "collect_every_s = 5\nmetric_period_s": "collect_every_s = 3\nmetric_period_s",
     "verify_for_s = 10": "verify_for_s = 3",
     "high-cpu.for_s = 15": "high-cpu.for_s = 5",
 }
@@ -96,7 +96,7 @@ def wait_for_proof(page: Page, room: str) -> None:
         pytest.param(PHONE, scale_out, "Scale the API server", id="phone-scale"),
     ],
 )
-@pytest.mark.long
+@pytest.mark.long(80)
 @pytest.mark.usefixtures("_working")
 def test_from_alert_to_post_mortem(
     open_page: Callable[..., Page], commander: User, look: Look, act: Callable[[Page], None], confirm: str

@@ -21,12 +21,12 @@ from tests.actions.conftest import follows, plan_of, run_through
 from tests.servers import Nova
 
 __all__ = ["plan_of", "run_through"]
-pytestmark = [pytest.mark.django_db, pytest.mark.long]
+pytestmark = [pytest.mark.django_db, pytest.mark.long(13)]
 
 FOR_S = 3
 WITHIN_S = 40
-# Twice for each sample: more rounds see nothing more.
-ROUND_EVERY_S = 0.5
+# Once for each sample: more rounds see nothing more.
+ROUND_EVERY_S = 1.0
 
 
 @dataclass(frozen=True)

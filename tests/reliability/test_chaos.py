@@ -8,7 +8,7 @@ import pytest
 from tests.servers import ROOT
 
 
-@pytest.mark.long
+@pytest.mark.long(30)
 def test_thirty_runs_in_a_storm_keep_every_promise() -> None:
     storm = subprocess.run(
         [sys.executable, "-m", "tests.chaos", "--runs", "30", "--celery", "0", "--seed", "7"],

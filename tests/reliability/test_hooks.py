@@ -10,7 +10,7 @@ from tests.hooks_storm import KEPT, Storm, forged, signed, site
 MESSAGES = 400
 
 
-@pytest.mark.long
+@pytest.mark.long(18)
 def test_no_webhook_is_lost_while_the_database_restarts_and_none_forged_is_kept(open_path: Path) -> None:
     messages = signed(MESSAGES)
     mixed = [one for pair in zip(messages, forged(MESSAGES // 2), strict=True) for one in pair]

@@ -60,7 +60,7 @@ def killed_at(run: Run, moments: list[Moment], start_worker: StartWorker) -> Non
     until(lambda: over(run))
 
 
-@pytest.mark.long
+@pytest.mark.long(17)
 def test_one_instance_is_made_and_none_is_left_though_the_worker_died_throughout_a_drill(
     aws: Nova, start_worker: StartWorker, responder: User
 ) -> None:
@@ -76,7 +76,7 @@ def test_one_instance_is_made_and_none_is_left_though_the_worker_died_throughout
     assert chain.verify().broken_seq is None
 
 
-@pytest.mark.long
+@pytest.mark.long(17)
 def test_one_version_is_made_and_the_way_back_is_there_though_the_worker_died_throughout_a_cut_over(
     aws: Nova, start_worker: StartWorker, commander: User, commander2: User
 ) -> None:

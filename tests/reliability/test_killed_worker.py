@@ -30,7 +30,7 @@ def until(holds: Callable[[], bool], limit_s: float = 120) -> None:
     deadline = time.monotonic() + limit_s
     while not holds():
         assert time.monotonic() < deadline, [(run.status, run.outcome) for run in Run.objects.all()]
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def over(run: Run) -> bool:
@@ -51,7 +51,7 @@ MOMENTS: dict[str, Callable[[Run, Nova], bool]] = {
 }
 
 
-@pytest.mark.long
+@pytest.mark.long(9)
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_one_deployment_and_a_finished_run_though_the_worker_died_when(
     moment: str, aws: Nova, start_worker: StartWorker, responder: User

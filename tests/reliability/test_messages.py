@@ -20,7 +20,7 @@ def posted(content: Content) -> Message:
         return post(content, environment=environments.default(), key="one", subject="INC-1", lane="incident:1")
 
 
-@pytest.mark.long
+@pytest.mark.long(7)
 @pytest.mark.parametrize("sink", ["slack", "statuspage"])
 def test_one_message_though_the_worker_died_while_it_was_sent(
     sink: str, aws: Nova, start_worker: Callable[..., Child]

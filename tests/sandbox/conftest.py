@@ -76,5 +76,5 @@ def eventually(ask: Callable[[], Any], holds: Callable[[Any], bool], timeout_s: 
     while not holds(answer := ask()):
         if time.monotonic() > deadline:
             pytest.fail(f"not within {timeout_s} s: {answer}")
-        time.sleep(0.03)
+        time.sleep(0.08)
     return answer

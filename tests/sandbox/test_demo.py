@@ -100,7 +100,7 @@ def newcomer(open_path: Path) -> Iterator[Newcomer]:
         somebody.sends(signal.SIGTERM)
 
 
-@pytest.mark.long
+@pytest.mark.long(40)
 def test_a_demo_starts_goes_on_where_it_was_killed_and_leaves_nothing_behind(newcomer):
     newcomer.starts_a_demo()
     assert f"{newcomer.url}/" in newcomer.reads()

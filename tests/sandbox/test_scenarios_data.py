@@ -1,6 +1,7 @@
 """The scenarios of the data stores: really full, evicting or missing, and ended by the right action only."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import redis
 
 from novaops.sandbox import steering
+from novaops.sandbox.api_servers import ROUND_S
 from tests.sandbox.conftest import Simulated, eventually
 from tests.sandbox.test_scenarios import API, BALANCER, PROCESSOR, ended, newest, state
 from tests.servers import Nova
@@ -67,9 +69,11 @@ def is_full() -> bool:
 
 
 def test_the_database_really_fills_up_until_the_api_is_restarted(hurried, superuser):
-    hurried._control("reset", {"factor": 400})
+    hurried._control("reset", {"factor": 200})
     hurried.scenario("connection-exhaustion")
-    eventually(is_full, bool)
+    began = eventually(lambda: is_full() and time.monotonic(), bool)
+    # Then the API tasks have noticed it, too.
+    eventually(lambda: time.monotonic() - began, lambda past_s: past_s > 2 * ROUND_S)
     superuser.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle' AND application_name = 'nova-api'"
     )

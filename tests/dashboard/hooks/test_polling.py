@@ -25,7 +25,7 @@ def until(there: Callable[[], bool]) -> None:
     ends = time.monotonic() + 10
     while not there():
         assert time.monotonic() < ends, "it did not come"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def client(service: str):
@@ -111,7 +111,7 @@ def listening(aws: Nova, transactional_db: None, live_server) -> Iterator[str]:
     aws.reset()
 
 
-@pytest.mark.long
+@pytest.mark.long(8)
 def test_a_topic_is_accepted_by_an_administrator_and_tells_over_https_what_the_queue_tells_too(
     listening: str, admin, client_of, environment
 ):
