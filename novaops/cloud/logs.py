@@ -10,6 +10,7 @@ from novaops.environment import Environment
 
 PAGES = 5
 FIRST_STRETCH = timedelta(seconds=30)
+SHORTEST_STRETCH = timedelta(seconds=1)
 STRETCHES = 16
 STRETCH_LINES = 1000
 
@@ -61,7 +62,7 @@ def newest(
     for _ in range(STRETCHES):
         if end <= start or len(found) >= limit:
             break
-        since = max(start, end - length) if floor is None else floor + (end - floor) / 2
+        since = max(start, end - length) if floor is None else _half_way(floor, end)
         lines = filter_events(environment, group, start=since, end=end, pattern=pattern, limit=STRETCH_LINES)
         if len(lines) >= STRETCH_LINES and lines[-1].at > since:
             floor = lines[-1].at
@@ -72,6 +73,11 @@ def newest(
         if floor is not None and (lines or end <= floor):
             length, floor = FIRST_STRETCH, None
     return found[-limit:]
+
+
+def _half_way(floor: datetime, end: datetime) -> datetime:
+    """Where the next stretch begins. What is short enough is asked for as a whole: the newest may be at its start."""
+    return floor if end - floor < SHORTEST_STRETCH else floor + (end - floor) / 2
 
 
 def start_query(environment: Environment, group: str, query: str, *, start: datetime, end: datetime, limit: int) -> str:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from novaops import environment as environments
@@ -27,6 +27,7 @@ def lines(count: int, ago_s: float, within_s: float) -> list[Line]:
 
 
 @settings(deadline=None)
+@example(count=1000, ago_s=63, within_s=3)
 @given(count=st.integers(1, 4000), ago_s=st.floats(0, 600), within_s=st.floats(3, 290))
 def test_the_newest_lines_are_found_and_none_among_them_is_left_out(count: int, ago_s: float, within_s: float) -> None:
     written = lines(count, ago_s, within_s)
