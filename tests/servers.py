@@ -28,9 +28,10 @@ from tests.forks import ForkedChild
 
 ROOT = Path(__file__).resolve().parent.parent
 DIRECTORY_VARIABLE = "NOVAOPS_TEST_DIRECTORY"
-# What a developer's shell may carry from elsewhere must not reach the tests.
+# How far metrics reach back after a reset.
 PAST_S = 300
 TEMPLATE_WITHIN_S = 120
+# What a developer's shell may carry from elsewhere must not reach the tests.
 FOREIGN = ("AWS_", "NOVAOPS_PROXY_COUNT", "NOVAOPS_SECRET_KEY_FALLBACKS", "NOVAOPS_SWEEP_EVERY_S")
 
 

@@ -1,5 +1,6 @@
 """CloudWatch Logs: the lines of a log group in a bounded stretch of time, by FilterLogEvents or by Logs Insights."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -52,10 +53,21 @@ def filter_events(
 def newest(
     environment: Environment, group: str, *, start: datetime, end: datetime, pattern: str = "", limit: int = 100
 ) -> list[Line]:
-    """The newest `limit` lines, oldest first; fewer where STRETCHES questions did not find them.
+    """The newest `limit` lines, oldest first; fewer where STRETCHES questions did not find them."""
 
-    FilterLogEvents begins with the oldest: stretches are read backwards. A stretch with more lines than an answer holds
-    tells from when on there are newer ones: what is behind that is halved until an answer holds it.
+    def ask(since: datetime, until: datetime) -> list[Line]:
+        return filter_events(environment, group, start=since, end=until, pattern=pattern, limit=STRETCH_LINES)
+
+    return newest_by(ask, start=start, end=end, limit=limit)
+
+
+def newest_by(
+    ask: Callable[[datetime, datetime], list[Line]], *, start: datetime, end: datetime, limit: int
+) -> list[Line]:
+    """The newest `limit` lines by questions that answer with the oldest STRETCH_LINES of a stretch, as AWS does.
+
+    Stretches are read backwards. One with more lines than an answer holds tells from when on there are newer ones:
+    what is behind that is halved until an answer holds it.
     """
     found: list[Line] = []
     length, floor = FIRST_STRETCH, None
@@ -63,7 +75,7 @@ def newest(
         if end <= start or len(found) >= limit:
             break
         since = max(start, end - length) if floor is None else _half_way(floor, end)
-        lines = filter_events(environment, group, start=since, end=end, pattern=pattern, limit=STRETCH_LINES)
+        lines = ask(since, end)
         if len(lines) >= STRETCH_LINES and lines[-1].at > since:
             floor = lines[-1].at
             continue

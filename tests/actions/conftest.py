@@ -128,12 +128,17 @@ def sent_by(run: Run, aws: Nova) -> list[str]:
 
 
 def carry_on(run: Run, *, limit_s: float = 60) -> Run:
-    """Be the worker until the run is over, and come back when the engine says."""
+    """Be the worker until the run is over."""
     deadline = time.monotonic() + limit_s
     while run.status not in (*FINISHED, RunStatus.UNKNOWN):
         if time.monotonic() > deadline:
             raise AssertionError(f"{run} is {run.status}: {[(s.key, s.state, s.sentence) for s in run.steps.all()]}")
-        after_s = engine.advance(run.pk)
-        time.sleep(POLL_S if after_s is None else after_s)
-        run.refresh_from_db()
+        advance(run)
     return run
+
+
+def advance(run: Run) -> None:
+    """Be the worker for one transition, and come back when the engine says."""
+    after_s = engine.advance(run.pk)
+    time.sleep(POLL_S if after_s is None else after_s)
+    run.refresh_from_db()

@@ -1,6 +1,5 @@
 """Replace the API server's instances: one refresh, waited for by its own id."""
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -9,9 +8,9 @@ from django.contrib.auth.models import User
 from novaops import environment as environments
 from novaops.cloud import autoscaling
 from novaops.cloud.aws import Operation
-from novaops.runbook import engine, requests
+from novaops.runbook import requests
 from novaops.runbook.models import Plan, Run
-from tests.actions.conftest import carry_on, sent_by
+from tests.actions.conftest import advance, carry_on, sent_by
 from tests.servers import Nova
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +44,7 @@ def test_a_refresh_that_somebody_cancels_has_failed(fleet: Nova, plan_of: Callab
     plan = plan_of(responder, "refresh-api-instances")
     run = requests.request(plan, by=responder, reason="a rehearsal", idempotency_key="once")
     while not run.steps.filter(key="refresh", state="done").exists():
-        time.sleep(engine.advance(run.pk) or 0)
+        advance(run)
     cancel = Operation("autoscaling:CancelInstanceRefresh")
     cancel(environments.default(), {"AutoScalingGroupName": "nova-api"}, fence=lambda: True, run_id=0)
     assert carry_on(run).status == "failed"

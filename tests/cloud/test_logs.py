@@ -1,14 +1,12 @@
 """Of a log group the newest lines are read, however many there are and however long ago they were written."""
 
 from datetime import UTC, datetime, timedelta
-from unittest.mock import patch
+from itertools import islice
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from novaops import environment as environments
-from novaops.cloud import logs
-from novaops.cloud.logs import Line
+from novaops.cloud.logs import STRETCH_LINES, Line, newest_by
 
 NOW = datetime(2026, 11, 25, 3, tzinfo=UTC)
 START = NOW - timedelta(minutes=15)
@@ -32,12 +30,10 @@ def lines(count: int, ago_s: float, within_s: float) -> list[Line]:
 def test_the_newest_lines_are_found_and_none_among_them_is_left_out(count: int, ago_s: float, within_s: float) -> None:
     written = lines(count, ago_s, within_s)
 
-    def filtered(
-        environment: object, group: str, *, start: datetime, end: datetime, limit: int, **_: str
-    ) -> list[Line]:
-        return [line for line in written if whole_ms(start) <= line.at <= whole_ms(end)][:limit]
+    def ask(since: datetime, until: datetime) -> list[Line]:
+        within = (line for line in written if whole_ms(since) <= line.at <= whole_ms(until))
+        return [*islice(within, STRETCH_LINES)]
 
-    with patch.object(logs, "filter_events", filtered):
-        found = logs.newest(environments.default(), "/nova/api", start=START, end=NOW, limit=50)
+    found = newest_by(ask, start=START, end=NOW, limit=50)
     assert found
     assert found == written[-len(found) :]

@@ -1,8 +1,7 @@
 """The alarms of the simulated CloudWatch, through its SNS, by queue and by HTTPS, until they are alerts."""
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import boto3
 import pytest
@@ -15,17 +14,10 @@ from novaops.audit.models import Entry
 from novaops.cloud import sns as cloud_sns
 from novaops.cloud import sqs
 from novaops.environment import Environment
+from tests.sandbox.conftest import eventually
 from tests.servers import Nova
 
 ALARM = "nova-api-high-cpu"
-
-
-def until(there: Callable[[], bool]) -> None:
-    """Wait until that is so."""
-    ends = time.monotonic() + 10
-    while not there():
-        assert time.monotonic() < ends, "it did not come"
-        time.sleep(0.05)
 
 
 def client(service: str):
@@ -48,9 +40,11 @@ def states() -> set[str]:
 @pytest.mark.django_db
 def test_an_alarm_of_cloudwatch_becomes_an_alert_by_its_queue_and_clears(aws: Nova, environment):
     ring()
-    until(lambda: polling.poll(environment) > 0 and Alert.objects.exists())
+    eventually(lambda: polling.poll(environment) > 0 and Alert.objects.exists(), bool, timeout_s=10)
     assert Alert.objects.get().rule == "high-cpu"
-    until(lambda: polling.poll(environment) > 0 and Alert.objects.get().state == AlertState.CLEARED)
+    eventually(
+        lambda: polling.poll(environment) > 0 and Alert.objects.get().state == AlertState.CLEARED, bool, timeout_s=10
+    )
     assert states() <= {"used", "ignored"}
     assert sqs.receive(environment, environment.hooks.queue_url) == []
 
@@ -118,9 +112,9 @@ def test_a_topic_is_accepted_by_an_administrator_and_tells_over_https_what_the_q
     cloud_sns.forget()
     topic = environment.hooks.topics[0]
     client("sns").subscribe(TopicArn=topic, Protocol="http", Endpoint=listening)
-    until(lambda: inbox.read_waiting() > 0 and Subscription.objects.exists())
+    eventually(lambda: inbox.read_waiting() > 0 and Subscription.objects.exists(), bool, timeout_s=10)
     ring()
-    until(lambda: polling.poll(environment) > 0)
+    eventually(lambda: polling.poll(environment) > 0, bool, timeout_s=10)
     assert not Delivery.objects.filter(via="https").exclude(outcome__contains="confirmed").exists()
     page = client_of(admin)
     asked = Subscription.objects.get()
@@ -132,7 +126,7 @@ def test_a_topic_is_accepted_by_an_administrator_and_tells_over_https_what_the_q
     assert set(Entry.objects.values_list("verb", flat=True)) == {"topic.accepted", "topic.confirmed"}
     before = Delivery.objects.count()
     ring()
-    until(lambda: Delivery.objects.filter(via="https", pk__gt=asked.pk).count() > 1)
+    eventually(lambda: Delivery.objects.filter(via="https", pk__gt=asked.pk).count() > 1, bool, timeout_s=10)
     polling.poll(environment)
     inbox.read_waiting()
     assert Delivery.objects.count() > before
