@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-# Neither a form feed nor half of a surrogate pair has a place in a sentence; PostgreSQL's text cannot hold some.
-UNSHOWN = dict.fromkeys((*range(32), *range(127, 160), *range(55296, 57344)), " ")
+# The two joiners, which scripts and emoji are written with.
+JOINERS = "\u200c\u200d"
 AHEAD = timedelta(minutes=5)
 
 
@@ -68,9 +68,13 @@ def field(found: dict[str, Any], *path: str) -> Any:
 
 
 def text(value: Any, longest: int, *, needed: str = "") -> str:
-    """A text on one line, cut at `longest`; empty where it is none. With `needed`, its name, Unreadable is raised."""
-    found = " ".join(value.translate(UNSHOWN).split())[:longest] if isinstance(value, str) else ""
-    if needed and not found:
+    """A text on one line, cut at `longest`; empty where it is none. With `needed`, its name, Unreadable is raised.
+
+    What cannot be shown is a space: control characters, marks that reorder text on screen, code points that are none.
+    """
+    shown = (one if one.isprintable() or one in JOINERS else " " for one in value) if isinstance(value, str) else ()
+    found = " ".join("".join(shown).split())[:longest]
+    if needed and not found.strip(JOINERS):
         raise Unreadable(f"{needed} is missing")
     return found
 

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboard.hooks import inbox
+from dashboard.hooks.letters import JOINERS
 from dashboard.hooks.models import Delivery
 from dashboard.models import Alert, Severity
 from novaops.environment import SERVICE_KINDS
@@ -61,7 +62,7 @@ def all_is_sound() -> None:
         assert one.severity in Severity.values
         assert one.title.strip()
         assert one.rule.strip()
-        assert one.sentence.isprintable()
+        assert one.sentence.translate(dict.fromkeys(map(ord, JOINERS))).isprintable()
         assert one.started_at <= one.fired_at
         assert all(witness.url == "" or witness.url.startswith("https://") for witness in one.witnesses.all())
 
