@@ -40,7 +40,7 @@ def load(incident: Incident, environment: Environment, shown: overview.Overview 
         succeeded_runs=_succeeded(incident),
         no_action=_told(entries, "no_action"),
         health=health.of(shown or overview.build(environment), incident.services, alerts),
-        error_rate=frozen.error_rate(incident, environment.verify_for_s),
+        error_rate=frozen.error_rate(incident, environment),
         verify_for_s=environment.verify_for_s,
         open_before=_open_before(incident),
         resolved_at=incident.resolved_at,

@@ -12,12 +12,14 @@ from dashboard.models import Sample, Series
 from dashboard.services.base import services
 from incidents.evidence import ErrorRate
 from incidents.models import PROOF, Incident, TimelineEntry
+from novaops.environment import Environment
 
 SPAN = timedelta(hours=1)
 MOST_CHARTS, MOST_EXCERPTS = 8, 20
 # The error rate is at its baseline when it is no more than this above what it was in the hour before.
 TOLERATED_POINTS = 1.0
-SHORTEST = timedelta(minutes=1)
+# The rate of now is of so many data points at least: one alone says little, and CloudWatch's newest are late.
+FEWEST_POINTS = 3
 
 
 def charts(environment: str, kinds: Iterable[str]) -> list[dict[str, Any]]:
@@ -54,11 +56,13 @@ def excerpts(incident: Incident) -> list[TimelineEntry]:
     return list(found.order_by("at", "id")[:MOST_EXCERPTS])
 
 
-def error_rate(incident: Incident, verify_for_s: int) -> ErrorRate | None:
+def error_rate(incident: Incident, environment: Environment) -> ErrorRate | None:
     """The API's error rate now and in the hour before it began; None where either is not known."""
     if "api" not in incident.services or not incident.is_open:
         return None
-    began, recent = incident.started_at, timezone.now() - max(timedelta(seconds=verify_for_s), SHORTEST)
+    began = incident.started_at
+    for_s = max(environment.verify_for_s, FEWEST_POINTS * environment.metric_period_s)
+    recent = timezone.now() - timedelta(seconds=for_s)
     before = Q(at__gte=began - SPAN, at__lt=began)
     series = Series.objects.filter(environment=incident.environment, service="api", name="error_rate", resource="")
     rows = Sample.objects.filter(before | Q(at__gte=recent), series_id__in=series.values("pk"))

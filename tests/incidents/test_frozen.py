@@ -71,11 +71,26 @@ def test_resolve_waits_until_error_rates_are_back_to_the_baseline(
         "The error rate is 7.0 %; in the hour before it began it was 0.2 %."
     ]
     sampled(place, "error_rate", {timedelta(seconds=5): 0.3, timedelta(seconds=4): 0.3, timedelta(seconds=6): 0.3})
-    rate = frozen.error_rate(Incident.objects.get(pk=worked.pk), 10)
+    rate = frozen.error_rate(Incident.objects.get(pk=worked.pk), place)
     assert rate
     assert rate.before == pytest.approx(0.2)
 
 
-def test_nothing_is_asked_of_error_rates_that_nobody_knows(worked: Incident, commander: User) -> None:
-    assert frozen.error_rate(worked, 10) is None
+@pytest.mark.parametrize(("verify_for_s", "period_s", "now"), [(10, 5, 7.0), (60, 60, 5.0), (300, 60, 3.0)])
+def test_the_rate_of_now_is_of_three_points_at_least(
+    place: Environment, worked: Incident, verify_for_s: int, period_s: int, now: float
+) -> None:
+    before = timezone.now() - worked.started_at + timedelta(minutes=5)
+    ago = {before: 0.2, timedelta(seconds=9): 7.0, timedelta(seconds=150): 3.0, timedelta(seconds=200): -1.0}
+    sampled(place, "error_rate", ago)
+    asked = place.model_copy(update={"verify_for_s": verify_for_s, "metric_period_s": period_s})
+    rate = frozen.error_rate(Incident.objects.get(pk=worked.pk), asked)
+    assert rate
+    assert rate.now == pytest.approx(now)
+
+
+def test_nothing_is_asked_of_error_rates_that_nobody_knows(
+    place: Environment, worked: Incident, commander: User
+) -> None:
+    assert frozen.error_rate(worked, place) is None
     assert not checklist.complete(worked.number, "resolve", by=commander).is_open
