@@ -206,6 +206,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# Pages ask for hashed names only: what is kept twice is compressed twice.
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 # Celery as RELIABILITY measured it: early acknowledgement, no results, short socket timeouts, one task at a time.
 CELERY_BROKER_URL = REDIS_URL
