@@ -61,6 +61,7 @@ def manage(server: PostgreSQL, role: str, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.long(8)
 def test_the_role_of_the_processes_can_work_and_cannot_touch_the_audit_chain(server: PostgreSQL) -> None:
     assert manage(server, "novaops", "shell", "--verbosity", "0", "-c", WORK) == "1\n"
     with psycopg.connect(server.dsn("novaops", "novaops"), autocommit=True) as app:

@@ -15,6 +15,7 @@ from tests.servers import Nova
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.long(6)
 def test_it_scales_out_and_knows_the_way_back(fleet: Nova, run_through: Callable[..., Run], responder: User) -> None:
     fleet.faults([{"service": "autoscaling", "operation": "SetDesiredCapacity", "kind": "error-before", "times": 1}])
     run = run_through(responder, "scale-api-ec2", count=4)

@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.contrib.auth.models import User
 from django.test import Client
@@ -33,6 +34,7 @@ def confirm(page: Page) -> None:
     page.get_by_role("button", name="Confirm").click()
 
 
+@pytest.mark.long(9)
 def test_an_authenticator_app_is_set_up_and_asked_for_at_the_next_sign_in(open_page: OpenPage, commander: User) -> None:
     # A new proof is a new session: a poll that is under way then belongs to the old one.
     page = open_page(expect=("401",))
@@ -62,6 +64,7 @@ def code(secret: str, steps_ahead: int = 0) -> str:
     return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps_ahead))
 
 
+@pytest.mark.long(7)
 def test_a_security_key_is_added_and_steps_up(open_page: OpenPage, commander: User) -> None:
     page = open_page()
     cdp = page.context.new_cdp_session(page)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
 
@@ -30,6 +31,7 @@ def told_in_every_state(number: int, by: User) -> None:
         queued.update(state=state, sentence="Slack is throttling", attempts=2)
 
 
+@pytest.mark.long(11)
 def test_every_page_of_an_open_incident_is_accessible(open_page: OpenPage, declare: Declare, commander: User) -> None:
     incident = declare(commander, impact="Logins fail for every merchant")
     number = incident.number
@@ -51,6 +53,7 @@ def test_every_page_of_an_open_incident_is_accessible(open_page: OpenPage, decla
     assert (axe(page), too_wide(page)) == ([], False)
 
 
+@pytest.mark.long(9)
 def test_every_page_of_a_post_mortem_is_accessible(open_page: OpenPage, worked: Incident, commander: User) -> None:
     number = checklist.complete(worked.number, "resolve", by=commander).number
     page = open_page(PHONE, user=commander)

@@ -96,7 +96,7 @@ def wait_for_proof(page: Page, room: str) -> None:
         pytest.param(PHONE, scale_out, "Scale the API server", id="phone-scale"),
     ],
 )
-@pytest.mark.long(80)
+@pytest.mark.long(45)
 @pytest.mark.usefixtures("_working")
 def test_from_alert_to_post_mortem(
     open_page: Callable[..., Page], commander: User, look: Look, act: Callable[[Page], None], confirm: str

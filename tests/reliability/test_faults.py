@@ -75,6 +75,7 @@ def confirmed_without_redis(
     return Run.objects.get(), took_s
 
 
+@pytest.mark.long(8)
 def test_a_click_without_redis_is_answered_at_once_and_a_workers_own_sweep_begins_the_run(
     confirmed_without_redis: tuple[Run, float], aws: Nova, start_worker: Callable[[], Child]
 ) -> None:

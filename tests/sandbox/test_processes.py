@@ -81,6 +81,7 @@ def connect_until_full(opened: list[psycopg.Connection[Any]]) -> None:
         opened.append(psycopg.connect(os.environ["NOVA_DATABASE_URL"]))
 
 
+@pytest.mark.long(15)
 def test_connections_in_the_metrics_are_the_real_ones(following: Nova) -> None:
     cloudwatch = boto3.client("cloudwatch")
     metric = {

@@ -143,6 +143,7 @@ def test_it_goes_on_when_the_rpc_comes_back(start, database, tmp_path):
     assert until(lambda: is_current(database), WAIT_S)
 
 
+@pytest.mark.long(7)
 def test_wedged_it_reports_a_growing_lag_until_it_is_restarted(start, database):
     cloudwatch = CloudWatch()
     with serving(cloudwatch) as aws:

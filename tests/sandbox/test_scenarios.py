@@ -76,6 +76,7 @@ def test_an_unknown_scenario_is_refused_with_the_known_ones(simulated: Simulated
     assert "high-cpu" in json.load(refused.value)["error"]
 
 
+@pytest.mark.long(11)
 def test_high_cpu_slows_the_api_and_fails_requests(high_cpu: Simulated) -> None:
     assert newest(high_cpu, "AWS/ApplicationELB", "TargetResponseTime", BALANCER, "p95") > 1
     failed = ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", BALANCER, "Sum")
@@ -163,6 +164,7 @@ def test_rpc_down_ends_when_the_processor_reads_the_backup(simulated: Simulated)
     assert ended(simulated)["by"] == "The processor reads the backup RPC."
 
 
+@pytest.mark.long(10)
 def test_an_aws_outage_passes_by_itself(simulated: Simulated) -> None:
     simulated.control("scenario", {"name": "aws-outage"})
     ecs = simulated.client("ecs")

@@ -68,6 +68,7 @@ def is_full() -> bool:
     return False
 
 
+@pytest.mark.long(7)
 def test_the_database_really_fills_up_until_the_api_is_restarted(hurried, superuser):
     hurried._control("reset", {"factor": 200})
     hurried.scenario("connection-exhaustion")
