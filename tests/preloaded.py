@@ -25,6 +25,7 @@ LOADED = (
     "novaops.runbook.tasks",
     "novaops.urls",
     "novaops.sandbox.lifecycle",
+    "stellar_sdk.client.requests_client",
 )
 
 

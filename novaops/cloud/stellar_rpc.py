@@ -1,6 +1,7 @@
 """A Stellar RPC's health, network and events, asked by JSON-RPC over POST (FACTS A).
 
-The SDK's `get_health` drops the close times, so its client makes the call and the answer is read here.
+The SDK's `get_health` drops the close times, so its client makes the call and the answer is read here. The SDK is
+imported by the first call: that takes as long as an eighth of a process's start, and most processes never ask an RPC.
 """
 
 from collections.abc import Iterator
@@ -8,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Any
-
-from stellar_sdk.client.requests_client import RequestsClient
-from stellar_sdk.exceptions import SdkError
+from typing import TYPE_CHECKING, Any
 
 from novaops.cloud.errors import OutsideError
+
+if TYPE_CHECKING:
+    from stellar_sdk.client.requests_client import RequestsClient
 
 TIMEOUT_S = 2.0
 PAGE_TIMEOUT_S = 6.0
@@ -104,6 +105,8 @@ def _cadence_s(ledgers: int, closed: int | None, first_closed: int | None) -> fl
 
 
 def _call(url: str, method: str, timeout_s: float, params: dict[str, Any] | None = None) -> dict[str, Any]:
+    from stellar_sdk.exceptions import SdkError
+
     asked = {"jsonrpc": "2.0", "id": 1, "method": method, **({"params": params} if params else {})}
     with _client(timeout_s) as client:
         try:
@@ -122,7 +125,9 @@ def _call(url: str, method: str, timeout_s: float, params: dict[str, Any] | None
 
 
 @contextmanager
-def _client(timeout_s: float) -> Iterator[RequestsClient]:
+def _client(timeout_s: float) -> Iterator["RequestsClient"]:
+    from stellar_sdk.client.requests_client import RequestsClient
+
     client = RequestsClient(num_retries=0, post_timeout=timeout_s)
     try:
         yield client
