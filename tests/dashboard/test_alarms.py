@@ -14,8 +14,9 @@ from tests.dashboard.conftest import unsaved_reading
 
 pytestmark = pytest.mark.django_db
 NAME, MINUTE = "nova-api-high-cpu", timedelta(minutes=1)
-MEASURED = ("Namespace", "MetricName", "Dimensions", "Statistic", "Period")
-PUT = ("AlarmName", *MEASURED, "EvaluationPeriods", "Threshold", "ComparisonOperator")
+# What put_metric_alarm takes of what describe_alarms tells.
+MEASURED = ("AlarmName", "Namespace", "MetricName", "Dimensions", "Statistic", "Period")
+COMPARED = ("EvaluationPeriods", "Threshold", "ComparisonOperator")
 
 
 def told(state, ago, **more):
@@ -86,7 +87,7 @@ def test_a_round_takes_cloudwatch_at_its_word(aws, environment, firing, monkeypa
     cloudwatch = boto3.client("cloudwatch")
     # Whenever CloudWatch evaluates it: where nothing is measured yet, its state stays.
     seeded = cloudwatch.describe_alarms(AlarmNames=[NAME])["MetricAlarms"][0]
-    cloudwatch.put_metric_alarm(**{key: seeded[key] for key in PUT}, TreatMissingData="ignore")
+    cloudwatch.put_metric_alarm(**{key: seeded[key] for key in MEASURED + COMPARED}, TreatMissingData="ignore")
     cloudwatch.set_alarm_state(AlarmName=NAME, StateValue="OK", StateReason="calm")
     unsaved_reading(environment, "novaops", timezone.now() - MINUTE).save()
     # The simulated CloudWatch may look at its alarms after this round has begun.
