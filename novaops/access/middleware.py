@@ -1,4 +1,4 @@
-"""Headers of every answer, what cannot be stored, the end of idle sessions, and redirects that htmx can follow."""
+"""Headers of every answer, what cannot be stored, the end of sessions, and redirects that htmx can follow."""
 
 import time
 from collections.abc import Callable
@@ -28,6 +28,23 @@ def headers(get_response: Handler) -> Handler:
             response.setdefault("Cache-Control", "no-store")
         if request.path == resolve_url("account_logout") and request.method == "POST":
             response["Clear-Site-Data"] = '"cache", "storage"'
+        return response
+
+    return handle
+
+
+def newer_session(get_response: Handler) -> Handler:
+    """Let no answer to a GET delete the session's cookie: a poll under way while the session's key changes is answered
+    for the old key, often after the new one has arrived, and would sign out who has just proven who they are.
+
+    The cookie of a session that is over says nothing to anybody.
+    """
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        cookie = response.cookies.get(settings.SESSION_COOKIE_NAME)
+        if request.method == "GET" and cookie is not None and not cookie.value:
+            del response.cookies[settings.SESSION_COOKIE_NAME]
         return response
 
     return handle

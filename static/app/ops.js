@@ -48,6 +48,17 @@
     failures = detail.successful ? 0 : failures + 1;
     judge();
   });
+  // A poll under way while a proof in some tab changes the session is refused once; twice is the end of the session.
+  const refused = new WeakSet();
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    const { elt, xhr } = event.detail;
+    if (!elt.matches("[data-poll]")) return;
+    if (xhr.status !== 401) refused.delete(elt);
+    else if (!refused.has(elt)) {
+      refused.add(elt);
+      event.preventDefault();
+    }
+  });
   document.addEventListener("visibilitychange", () => document.hidden || refresh());
   addEventListener("offline", judge);
   addEventListener("online", () => (judge(), refresh()));

@@ -1,7 +1,12 @@
 """Signing in, and the pages of errors, as visitors meet them."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.core.cache import cache
+from playwright.sync_api import Route
 
 from tests.browser.conftest import OpenPage
 from tests.browser.looks import LOOKS
@@ -38,6 +43,33 @@ def test_signing_in_leads_to_the_overview_and_out_again(open_page: OpenPage, vie
     page.locator("summary", has_text=viewer.username).click()
     page.get_by_role("button", name="Sign out").click()
     page.get_by_label("Username").wait_for()
+
+
+@pytest.mark.long(4)
+def test_a_poll_that_a_new_proof_overtook_is_asked_again_and_an_ended_session_leads_to_the_sign_in(
+    open_page: OpenPage, viewer: User
+) -> None:
+    page = open_page(user=viewer, expect=("401",))
+    page.goto("/")
+    refused: list[Route] = []
+
+    def refuse_once(route: Route) -> None:
+        refused.append(route)
+        route.fulfill(status=401, headers={"HX-Redirect": "/accounts/login/?next=%2F"})
+
+    refresh = "htmx.trigger(document.querySelector('#overview'), 'refresh')"
+    page.route("**/fragments/overview*", refuse_once, times=1)
+    with page.expect_response(lambda answer: answer.status == 401):
+        page.evaluate(refresh)
+    with page.expect_response(lambda answer: "/fragments/overview" in answer.url and answer.status < 300):
+        page.evaluate(refresh)
+    assert (urlsplit(page.url).path, len(refused)) == ("/", 1)
+    Session.objects.all().delete()
+    cache.clear()
+    for _ in range(2):
+        with page.expect_response(lambda answer: answer.status == 401):
+            page.evaluate(refresh)
+    page.wait_for_url("**/accounts/login/?next=%2F")
 
 
 def test_signing_in_works_without_javascript(open_page: OpenPage, viewer: User) -> None:

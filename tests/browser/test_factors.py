@@ -15,6 +15,8 @@ from tests.browser.looks import LOOKS
 from tests.browser.watch import axe, faults
 
 PASSWORD = "a-long-enough-password"
+# A new proof is a new session: a poll that is under way then belongs to the old one.
+OVERTAKEN = ("401",)
 
 
 def sign_in(page: Page, user: User) -> None:
@@ -36,8 +38,7 @@ def confirm(page: Page) -> None:
 
 @pytest.mark.long(9)
 def test_an_authenticator_app_is_set_up_and_asked_for_at_the_next_sign_in(open_page: OpenPage, commander: User) -> None:
-    # A new proof is a new session: a poll that is under way then belongs to the old one.
-    page = open_page(expect=("401",))
+    page = open_page(expect=OVERTAKEN)
     sign_in(page, commander)
     page.goto("/accounts/2fa/")
     assert faults(page, LOOKS) == []
@@ -66,7 +67,7 @@ def code(secret: str, steps_ahead: int = 0) -> str:
 
 @pytest.mark.long(7)
 def test_a_security_key_is_added_and_steps_up(open_page: OpenPage, commander: User) -> None:
-    page = open_page()
+    page = open_page(expect=OVERTAKEN)
     cdp = page.context.new_cdp_session(page)
     cdp.send("WebAuthn.enable")
     options = {"protocol": "ctap2", "transport": "usb", "hasUserVerification": True, "isUserVerified": True}
