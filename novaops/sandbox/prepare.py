@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import django
@@ -17,6 +18,7 @@ FINGERPRINT = ".sources"
 
 def main() -> None:
     """Migrate, collect what changed, and make the accounts that are missing."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "novaops.settings")
     django.setup()
     call_command("migrate", verbosity=0, interactive=False)
     collect_static(Path(settings.STATIC_ROOT))
