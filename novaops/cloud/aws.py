@@ -163,16 +163,20 @@ def _ask_the_fence(event_name: str, **_: Any) -> None:
         raise Fenced(event_name)
 
 
+@lru_cache(maxsize=1)
+def _descriptions() -> Any:
+    """What botocore knows of services and endpoints: megabytes, unpacked once for all sessions."""
+    return get_session().get_component("data_loader")
+
+
 @lru_cache(maxsize=16)
 def _session(region: str, role_arn: str | None, name: str) -> boto3.Session:
-    """A session of the role, refreshing by itself, or of the process's own credentials where no role is declared.
-
-    One for all clients of a role: what botocore knows of endpoints is read once and kept by the session.
-    """
-    if not role_arn:
-        return boto3.Session(region_name=region)
+    """A session of the role, refreshing by itself, or of the process's own credentials where no role is declared."""
     core = get_session()
-    sts = boto3.Session(region_name=region).client("sts", config=READER)
+    core.register_component("data_loader", _descriptions())
+    if not role_arn:
+        return boto3.Session(botocore_session=core, region_name=region)
+    sts = _session(region, None, name).client("sts", config=READER)
     refresh = create_assume_role_refresher(sts, {"RoleArn": role_arn, "RoleSessionName": name})
     # Private to botocore, and the only way there is to give a session the refreshing credentials of a role.
     core._credentials = DeferredRefreshableCredentials(method="sts-assume-role", refresh_using=refresh)

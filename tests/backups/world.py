@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import boto3
@@ -24,9 +25,14 @@ CARRIED_OVER = (
 PRODUCTION = "nova-db"
 
 
+@cache
+def rds() -> Any:
+    return boto3.client("rds")
+
+
 def described(name: str) -> dict[str, Any]:
     """The instance as a client of its own reads it."""
-    return dict(boto3.client("rds").describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0])
+    return dict(rds().describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0])
 
 
 def _wait_until_available(name: str) -> None:
@@ -34,13 +40,13 @@ def _wait_until_available(name: str) -> None:
 
 
 def instances() -> list[str]:
-    found = boto3.client("rds").describe_db_instances()["DBInstances"]
+    found = rds().describe_db_instances()["DBInstances"]
     return [one["DBInstanceIdentifier"] for one in found]
 
 
 def create(name: str) -> None:
     """An instance that no restore of ours made."""
-    boto3.client("rds").create_db_instance(
+    rds().create_db_instance(
         DBInstanceIdentifier=name, Engine="postgres", DBInstanceClass="db.t4g.micro", BackupRetentionPeriod=0
     )
     _wait_until_available(name)
@@ -48,8 +54,7 @@ def create(name: str) -> None:
 
 def unlike_the_defaults() -> None:
     """Let production have what no default has, so that a setting that is not carried over is seen."""
-    rds = boto3.client("rds")
-    rds.modify_db_instance(
+    rds().modify_db_instance(
         DBInstanceIdentifier=PRODUCTION,
         PreferredBackupWindow="01:10-01:40",
         PreferredMaintenanceWindow="tue:02:00-tue:02:30",
@@ -62,7 +67,7 @@ def unlike_the_defaults() -> None:
     )
     _wait_until_available(PRODUCTION)
     role = "arn:aws:iam::123456789012:role/nova-s3-export"
-    rds.add_role_to_db_instance(DBInstanceIdentifier=PRODUCTION, RoleArn=role, FeatureName="s3Export")
+    rds().add_role_to_db_instance(DBInstanceIdentifier=PRODUCTION, RoleArn=role, FeatureName="s3Export")
 
 
 def insert_users(*moments: datetime) -> None:

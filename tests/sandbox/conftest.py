@@ -35,17 +35,21 @@ class Simulated:
             environment={name: value for name, value in os.environ.items() if name not in QUIET},
             cwd=ROOT,
         )
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
 
     def start(self) -> None:
+        self._clients.clear()
         self.child.log.unlink(missing_ok=True)
         self.child.start()
         self.child.wait_ready()
 
     def client(self, service: str, user_agent: str = "tests") -> Any:
         """A boto3 client that sends once."""
-        config = ONCE.merge(Config(user_agent_extra=user_agent))
-        return boto3.client(service, endpoint_url=self.url, region_name="eu-west-1", config=config)
+        if (service, user_agent) not in self._clients:
+            config = ONCE.merge(Config(user_agent_extra=user_agent))
+            made = boto3.client(service, endpoint_url=self.url, region_name="eu-west-1", config=config)
+            self._clients[service, user_agent] = made
+        return self._clients[service, user_agent]
 
     def control(self, path: str, body: Any = None) -> Any:
         """One call of the control API; POST where there is a body. Raises HTTPError where it refuses."""

@@ -68,11 +68,13 @@ def served() -> Iterator[str]:
         server.server_close()
 
 
+session = boto3.Session("testing", "testing")
+
+
 @cache
 def client(service: str, address: str, region: str = REGION) -> Any:
-    session = boto3.Session("testing", "testing", region_name=region)
     config = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
-    return session.client(service, endpoint_url=address, config=config)
+    return session.client(service, region, endpoint_url=address, config=config)
 
 
 def refused(code: str, call: Callable[..., Any], **params: Any) -> str:
