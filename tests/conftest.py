@@ -5,7 +5,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -30,43 +29,40 @@ from tests.servers import Nova, nova_key, wait_for_template
 DERIVED = ("django_content_type", "auth_permission")
 # A test with one of these fixtures waits for other processes much of its time.
 OTHERS = {"sandbox", "site"}
-# The part of a run in which they are done.
-LONG_UNTIL, ASKING_UNTIL = 0.85, 0.95
-ROUNDS = 5
+# What waits so long begins before all others.
+FIRST_S = 30
+# The part of a run over which each kind of test is spread.
+ENDS_AT = {"first": 0.0, "long": 0.85, "asking": 0.95, "computing": 1.0}
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Spread each kind of test evenly over the run, so that while one worker waits for the world others compute.
+    """Begin with what waits longest, and spread each kind of test evenly over the run; keep the order within a kind.
 
-    What waits long is spread by how long it waits: the next begins about when the one before it ends. It comes in
-    rounds, each from the longest to the shortest, as the longest are also those that compute most.
-    What asks other processes is spread file by file, as tests of a file are alike; what computes keeps its order.
+    So while one worker waits for the world others compute, and none is left waiting at the end.
     """
-    kinds: dict[str, list[pytest.Item]] = {"long": [], "asking": [], "computing": []}
+    kinds: dict[str, list[pytest.Item]] = {}
     for item in items:
-        kinds[_kind(item)].append(item)
-    longest_first = sorted(kinds["long"], key=_waits_s, reverse=True)
-    rounds = [item for first in range(ROUNDS) for item in longest_first[first::ROUNDS]]
-    waits_s = [_waits_s(item) for item in rounds]
-    place = {item: LONG_UNTIL * sum(waits_s[:at]) / sum(waits_s) for at, item in enumerate(rounds)}
-    place |= {item: at / len(kinds["computing"]) for at, item in enumerate(kinds["computing"])}
-    files = [list(alike) for _, alike in groupby(kinds["asking"], key=lambda item: item.path)]
-    for number, alike in enumerate(files):
-        place |= {item: ASKING_UNTIL * (at + number / len(files)) / len(alike) for at, item in enumerate(alike)}
+        kinds.setdefault(_kind(item), []).append(item)
+    kinds.get("long", []).sort(key=_waits_s, reverse=True)
+    place = {
+        item: ENDS_AT[kind] * (number + 1) / len(alike)
+        for kind, alike in kinds.items()
+        for number, item in enumerate(alike)
+    }
     items.sort(key=place.__getitem__)
 
 
 def _kind(item: pytest.Item) -> str:
     if _waits_s(item):
-        return "long"
+        return "first" if _waits_s(item) >= FIRST_S else "long"
     return "asking" if OTHERS & set(getattr(item, "fixturenames", ())) else "computing"
 
 
 def _waits_s(item: pytest.Item) -> float:
     """About how long it waits for the world, as its marker says: `long(90)`."""
     marker = item.get_closest_marker("long")
-    return float(marker.args[0]) if marker else 0.0
+    return float(marker.args[0]) if marker else 0
 
 
 def pytest_collection_finish() -> None:
