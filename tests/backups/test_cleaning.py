@@ -18,6 +18,7 @@ from novaops.cloud.rds_snapshots import Snapshot
 from novaops.runbook import approvals, engine, requests
 from novaops.runbook.models import Approval, Plan, Run
 from tests.actions.conftest import carry_on
+from tests.backups import world
 from tests.sandbox.conftest import eventually
 from tests.servers import Nova
 
@@ -100,7 +101,7 @@ def test_the_newest_that_can_be_restored_is_never_free(ages: list[tuple[float, s
 def three(aws: Nova) -> list[str]:
     """Three manual snapshots with the tag of a run, the newest last, in a world that hurries through taking them."""
     aws.reset(factor=600)
-    rds = boto3.client("rds")
+    rds = world.rds()
     made = []
     for number in range(3):
         name = f"pre-deploy-2026-11-2{number}-sandbox-{number}"
@@ -117,7 +118,7 @@ def _is_calm(answer: dict[str, Any]) -> bool:
 
 
 def manual() -> list[str]:
-    found = boto3.client("rds").describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]
+    found = world.rds().describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]
     return [one["DBSnapshotIdentifier"] for one in found]
 
 
@@ -205,7 +206,7 @@ def test_a_copy_in_the_other_region_is_deleted_there_once_and_never_the_newest(
 ) -> None:
     old, new = (f"night-copy-{number}" for number in (1, 2))
     there = boto3.client("rds", region_name="eu-central-1")
-    source = boto3.client("rds").describe_db_snapshots()["DBSnapshots"][0]["DBSnapshotArn"]
+    source = world.rds().describe_db_snapshots()["DBSnapshots"][0]["DBSnapshotArn"]
     for name in (old, new):
         there.copy_db_snapshot(
             SourceDBSnapshotIdentifier=source,

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-import boto3
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
@@ -17,6 +16,7 @@ from novaops.cloud.errors import Ambiguous
 from novaops.cloud.rds_snapshots import Snapshot as Told
 from novaops.environment import Environment, KeptDatabase
 from novaops.runbook.models import Run
+from tests.backups import world
 from tests.sandbox.conftest import eventually
 from tests.servers import Nova
 
@@ -64,7 +64,7 @@ def test_a_snapshot_of_ours_says_who_took_it_why_and_for_which_deployment(
 
 
 def test_what_is_gone_is_kept_as_gone(aws: Nova, environment: Environment) -> None:
-    rds = boto3.client("rds")
+    rds = world.rds()
     rds.create_db_snapshot(DBInstanceIdentifier="nova-db", DBSnapshotIdentifier="by-hand")
     round_of(environment)
     taken = Snapshot.objects.get(name="by-hand")
@@ -82,7 +82,7 @@ def _is_available(answer: dict) -> bool:
 
 
 def test_clusters_and_further_databases_are_read_too(aws: Nova, environment: Environment) -> None:
-    rds = boto3.client("rds")
+    rds = world.rds()
     rds.create_db_cluster(DBClusterIdentifier="reports", Engine="postgres", DBClusterInstanceClass="db.m6gd.large")
     eventually(lambda: rds.describe_db_clusters(), lambda a: a["DBClusters"][0]["Status"] == "available", timeout_s=20)
     rds.create_db_cluster_snapshot(DBClusterIdentifier="reports", DBClusterSnapshotIdentifier="before-migration")

@@ -45,7 +45,7 @@ def test_it_takes_the_protection_away_keeps_a_last_snapshot_and_deletes(
     run.refresh_from_db()
     assert carry_on(run).status == "succeeded", run.outcome
     assert world.instances() == ["nova-db"]
-    kept = boto3.client("rds").describe_db_snapshots(DBSnapshotIdentifier=f"{name}-last")["DBSnapshots"][0]
+    kept = world.rds().describe_db_snapshots(DBSnapshotIdentifier=f"{name}-last")["DBSnapshots"][0]
     assert kept["DBInstanceIdentifier"] == name
     sent = [effect["operation"] for effect in aws.effects() if f"run-{run.pk}" in effect["user_agent"]]
     assert sent == ["ModifyDBInstance", "DeleteDBInstance"]

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-import boto3
 import pytest
 from django.contrib.auth.models import User
 
@@ -74,12 +73,12 @@ def test_another_key_is_put_on_a_copy_of_the_snapshot_that_is_deleted_again(
     aws: Nova, run_through: Callable[..., Run], responder: User
 ) -> None:
     key = "arn:aws:kms:eu-west-1:123456789012:key/0f0c7d1e-0b5a-4c52-9d0a-6e0f4f1b7a99"
-    snapshots = len(boto3.client("rds").describe_db_snapshots()["DBSnapshots"])
+    snapshots = len(world.rds().describe_db_snapshots()["DBSnapshots"])
     run = run_through(responder, "restore-snapshot", kms_key=key)
     assert run.status == "succeeded", run.outcome
     (name,) = world.made_by(aws)
     assert world.described(name)["KmsKeyId"] == key
-    assert len(boto3.client("rds").describe_db_snapshots()["DBSnapshots"]) == snapshots
+    assert len(world.rds().describe_db_snapshots()["DBSnapshots"]) == snapshots
 
 
 def test_a_snapshot_of_another_database_is_refused(aws: Nova, plan_of: Callable[..., Plan], responder: User) -> None:
@@ -104,7 +103,7 @@ def test_a_class_that_is_not_offered_in_two_zones_is_refused_for_multi_az(
 def test_a_full_quota_is_found_before_anything_is_sent(
     aws: Nova, plan_of: Callable[..., Plan], responder: User
 ) -> None:
-    rds = boto3.client("rds")
+    rds = world.rds()
     for number in range(39):
         rds.create_db_instance(
             DBInstanceIdentifier=f"other-{number}", Engine="postgres", DBInstanceClass="db.t4g.micro"

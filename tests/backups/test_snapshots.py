@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-import boto3
 import pytest
 from django.contrib.auth.models import User
 
 from novaops.runbook.models import Run
+from tests.backups import world
 from tests.servers import Nova
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +22,6 @@ def test_a_snapshot_is_taken_once_under_the_runbooks_name_and_waited_for(
     name = effect["params"]["DBSnapshotIdentifier"]
     assert name.startswith("pre-deploy-20")
     assert name.endswith(f"-{run.pk}")
-    found = boto3.client("rds").describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"][0]
+    found = world.rds().describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"][0]
     tags = {tag["Key"]: tag["Value"] for tag in found["TagList"]}
     assert (found["Status"], tags["novaops:deployment"]) == ("available", "api@9f31c2")

@@ -27,6 +27,7 @@ PRODUCTION = "nova-db"
 
 @cache
 def rds() -> Any:
+    """A client of the tests' own, made once."""
     return boto3.client("rds")
 
 
