@@ -34,10 +34,10 @@ def headers(get_response: Handler) -> Handler:
 
 
 def newer_session(get_response: Handler) -> Handler:
-    """Let no answer to a GET delete the session's cookie: a poll under way while the session's key changes is answered
-    for the old key, often after the new one has arrived, and would sign out who has just proven who they are.
+    """Let no answer to a GET delete the session's cookie; that of a session that is over opens nothing.
 
-    The cookie of a session that is over says nothing to anybody.
+    A poll under way while the session's key changes is answered for the old key, often after the new one has arrived,
+    and would sign out whoever has just proven who they are.
     """
 
     def handle(request: HttpRequest) -> HttpResponse:

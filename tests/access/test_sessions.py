@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.test import Client
 
 from novaops.access.middleware import LAST_SEEN
 
@@ -15,22 +16,26 @@ POLL = "/fragments/overview?rev="
 PASSWORD = "a-long-enough-password"
 
 
+def _last_used(client: Client, ago_s: int) -> int:
+    """Let the client's session have been used last so long ago, and say when that was."""
+    session = client.session
+    session[LAST_SEEN] = seen_s = int(time.time()) - ago_s
+    session.save()
+    return seen_s
+
+
 @pytest.mark.parametrize(
     ("unused_s", "status"), [(settings.SESSION_IDLE_S - 60, 200), (settings.SESSION_IDLE_S + 60, 302)]
 )
 def test_a_session_ends_after_two_hours_without_use(client_of: Any, viewer: User, unused_s: int, status: int) -> None:
     client = client_of(viewer)
-    session = client.session
-    session[LAST_SEEN] = int(time.time()) - unused_s
-    session.save()
+    _last_used(client, unused_s)
     assert client.get("/runs/").status_code == status
 
 
 def test_an_open_page_that_polls_does_not_keep_a_session_alive(client_of: Any, viewer: User) -> None:
     client = client_of(viewer)
-    session = client.session
-    session[LAST_SEEN] = seen = int(time.time()) - 3600
-    session.save()
+    seen = _last_used(client, 3600)
     client.get(POLL, headers=HTMX)
     assert client.session[LAST_SEEN] == seen
     client.get("/runs/")
