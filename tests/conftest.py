@@ -168,8 +168,8 @@ def aws(sandbox: Nova) -> Nova:
 
 @pytest.fixture
 def living_aws(sandbox: Nova) -> Nova:
-    """The same, and its event processor is a real process that writes to Nova's database."""
-    sandbox.reset(processes=True)
+    """The same in a faster world that is measured each second, its event processor a process that really writes."""
+    sandbox.reset(factor=60, sample_s=1, processes=True)
     return sandbox
 
 

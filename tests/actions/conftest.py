@@ -23,7 +23,7 @@ from novaops.sandbox.child import POLL_S, until
 from tests.sandbox.conftest import eventually
 from tests.servers import ROOT, Nova
 
-# How much faster a world runs in which a cluster must first be made.
+# How much faster a world runs in which runs go to their end: nobody waits for a rollout here.
 FAST = 200
 
 
@@ -58,8 +58,8 @@ def run_through(plan_of: Callable[..., Plan], commander2: User) -> Callable[...,
 
 @pytest.fixture
 def aws(sandbox: Nova) -> Nova:
-    """The simulated AWS, calm, in a world that runs faster than usual: nobody waits for a rollout here."""
-    sandbox.reset(factor=60)
+    """The simulated AWS, calm, in a fast world."""
+    sandbox.reset(factor=FAST)
     return sandbox
 
 
@@ -82,7 +82,6 @@ def declare(tmp_path: Path, settings: Settings) -> Iterator[Callable[..., None]]
 @pytest.fixture
 def cluster(aws: Nova, declare: Callable[..., None]) -> str:
     """A Multi-AZ DB cluster, declared as Nova's database."""
-    aws.reset(factor=FAST)
     create = calls.Operation("rds:CreateDBCluster")
     create(environments.default(), {"DBClusterIdentifier": "nova", "Engine": "postgres"}, fence=lambda: True, run_id=0)
     declare('kind = "instance"\ninstance_id = "nova-db"', 'kind = "cluster"\ncluster_id = "nova"')
@@ -92,8 +91,7 @@ def cluster(aws: Nova, declare: Callable[..., None]) -> str:
 
 @pytest.fixture
 def fleet(aws: Nova, settings: Settings) -> Iterator[Nova]:
-    """A Nova whose API server runs on EC2, in a world that runs faster than usual."""
-    aws.reset(factor=80)
+    """A Nova whose API server runs on EC2, in a fast world."""
     settings.NOVA_TOML = ROOT / "tests" / "data" / "nova-ec2.toml"
     environments.environments.cache_clear()
     yield aws
@@ -103,7 +101,7 @@ def fleet(aws: Nova, settings: Settings) -> Iterator[Nova]:
 @pytest.fixture
 def reading(aws: Nova) -> Nova:
     """The simulated Nova once its event processor follows the ledger."""
-    aws.reset(factor=60, processes=True)
+    aws.reset(factor=FAST, processes=True)
     follows()
     return aws
 

@@ -12,7 +12,6 @@ from novaops.cloud import aws as calls
 from novaops.cloud import rds
 from novaops.runbook.models import Plan, Run
 from novaops.sandbox.child import until
-from tests.actions.conftest import FAST
 from tests.servers import Nova
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +20,6 @@ pytestmark = pytest.mark.django_db
 def test_an_instance_moves_to_its_standbys_zone(
     aws: Nova, run_through: Callable[..., Run], commander: User, nova_database: psycopg.Connection[Any]
 ) -> None:
-    aws.reset(factor=60)
     run = run_through(commander, "fail-over-database")
     assert run.status == "succeeded", run.outcome
     assert [(one["operation"], one["params"]) for one in aws.effects()] == [
@@ -35,7 +33,6 @@ def test_an_instance_moves_to_its_standbys_zone(
 def test_a_failover_that_rds_accepts_and_abandons_has_failed_with_its_sentence(
     aws: Nova, run_through: Callable[..., Run], commander: User
 ) -> None:
-    aws.reset(factor=60)
     outcomes = []
     for _ in range(6):
         run = run_through(commander, "fail-over-database")
@@ -50,7 +47,6 @@ def test_a_failover_that_rds_accepts_and_abandons_has_failed_with_its_sentence(
 def test_a_lost_answer_is_seen_and_nothing_is_sent_again(
     aws: Nova, run_through: Callable[..., Run], commander: User
 ) -> None:
-    aws.reset(factor=60)
     aws.faults([{"service": "rds", "operation": "RebootDBInstance", "kind": "drop-after", "times": 1}])
     run = run_through(commander, "fail-over-database")
     assert run.status == "succeeded", run.outcome
@@ -58,7 +54,6 @@ def test_a_lost_answer_is_seen_and_nothing_is_sent_again(
 
 
 def test_a_recent_failover_is_a_warning(aws: Nova, plan_of: Callable[..., Plan], commander: User) -> None:
-    aws.reset(factor=FAST)
     params = {"DBInstanceIdentifier": "nova-db", "ForceFailover": True}
     rds.REBOOT(environments.default(), params, fence=lambda: True, run_id=0)
     assert until(lambda: rds.describe_instance(environments.default(), "nova-db").status == "available", 20)
@@ -67,7 +62,6 @@ def test_a_recent_failover_is_a_warning(aws: Nova, plan_of: Callable[..., Plan],
 
 
 def test_a_single_az_instance_is_refused(aws: Nova, plan_of: Callable[..., Plan], commander: User) -> None:
-    aws.reset(factor=FAST)
     modify = calls.Operation("rds:ModifyDBInstance")
     params = {"DBInstanceIdentifier": "nova-db", "MultiAZ": False, "ApplyImmediately": True}
     modify(environments.default(), params, fence=lambda: True, run_id=0)

@@ -19,12 +19,6 @@ from tests.servers import Nova
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nova_redis")]
 
 
-@pytest.fixture
-def fast(aws: Nova) -> Nova:
-    aws.reset(factor=120)
-    return aws
-
-
 def group() -> elasticache.Group:
     return elasticache.describe_group(environments.default(), "nova-cache")
 
@@ -35,19 +29,19 @@ def call(operation: Any, **params: Any) -> None:
 
 
 @pytest.fixture
-def manual(fast: Nova) -> Nova:
+def manual(aws: Nova) -> Nova:
     """The group with automatic failover off."""
     call(elasticache.MODIFY_GROUP, MultiAZEnabled=False, AutomaticFailoverEnabled=False, ApplyImmediately=True)
     assert until(lambda: (group().automatic_failover, group().status) == ("disabled", "available"), 20)
-    return fast
+    return aws
 
 
 def test_a_replica_takes_over_and_redundancy_comes_back(
-    fast: Nova, run_through: Callable[..., Run], commander: User, nova_redis: "redis.Redis"
+    aws: Nova, run_through: Callable[..., Run], commander: User, nova_redis: "redis.Redis"
 ) -> None:
     run = run_through(commander, "fail-over-redis")
     assert run.status == "succeeded", run.outcome
-    assert [(one["operation"], one["params"]) for one in fast.effects()] == [
+    assert [(one["operation"], one["params"]) for one in aws.effects()] == [
         ("TestFailover", {"ReplicationGroupId": "nova-cache", "NodeGroupId": "0001"})
     ]
     said = {step.key: step.sentence for step in run.steps.all()}
@@ -70,12 +64,12 @@ def test_the_plan_shows_the_runbooks_command_and_the_quota(
 
 
 def test_a_lost_answer_is_seen_and_nothing_is_sent_again(
-    fast: Nova, run_through: Callable[..., Run], commander: User
+    aws: Nova, run_through: Callable[..., Run], commander: User
 ) -> None:
-    fast.faults([{"service": "elasticache", "operation": "TestFailover", "kind": "drop-after", "times": 1}])
+    aws.faults([{"service": "elasticache", "operation": "TestFailover", "kind": "drop-after", "times": 1}])
     run = run_through(commander, "fail-over-redis")
     assert run.status == "succeeded", run.outcome
-    assert len(fast.effects()) == 1
+    assert len(aws.effects()) == 1
     assert run.steps.get(key="fail-over").calls.get().outcome == "observed"
 
 

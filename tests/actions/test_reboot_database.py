@@ -61,7 +61,6 @@ def test_a_reboot_whose_answer_is_lost_is_seen_and_never_sent_again(
 def test_without_a_connection_of_its_own_it_says_that_sql_was_not_tried(
     aws: Nova, run_through: Callable[..., Run], responder: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    aws.reset(factor=120)
     monkeypatch.delenv("NOVA_DATABASE_URL")
     run = run_through(responder, "reboot-database")
     assert run.outcome == "RDS says available. SQL was not tried: NOVA_DATABASE_URL is not set."

@@ -17,7 +17,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nova_redis")]
 def test_every_node_gets_the_type_by_one_call(
     aws: Nova, run_through: Callable[..., Run], commander: User, kind: str
 ) -> None:
-    aws.reset(factor=150)
     if kind:
         aws.faults([{"service": "elasticache", "operation": "ModifyReplicationGroup", "kind": kind, "times": 1}])
     run = run_through(commander, "scale-redis-node", node_type="cache.t4g.medium")

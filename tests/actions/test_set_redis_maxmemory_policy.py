@@ -12,6 +12,7 @@ from novaops.cloud import aws as calls
 from novaops.cloud import elasticache
 from novaops.runbook.models import Plan, Run
 from novaops.sandbox.child import until
+from tests.actions.conftest import FAST
 from tests.servers import Nova
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def fast(aws: Nova, nova_redis: "redis.Redis") -> Nova:
-    aws.reset(factor=60)
+    aws.reset(factor=FAST)
     return aws
 
 

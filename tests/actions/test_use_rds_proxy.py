@@ -23,7 +23,6 @@ def host() -> str:
 def test_new_tasks_connect_to_the_proxy_and_the_way_back_is_kept(
     aws: Nova, run_through: Callable[..., Run], commander: User
 ) -> None:
-    aws.reset(factor=60)
     before, proxy = host(), rds.describe_proxy(environments.default(), "nova-db-proxy")
     run = run_through(commander, "use-rds-proxy")
     assert (run.status, run.target) == ("succeeded", "nova-api"), run.outcome

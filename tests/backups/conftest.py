@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.actions.conftest import FAST
 from tests.actions.conftest import plan_of as plan_of
 from tests.actions.conftest import run_through as run_through
 from tests.backups.world import forget_users
@@ -10,7 +11,7 @@ from tests.servers import Nova
 
 @pytest.fixture
 def aws(sandbox: Nova) -> Nova:
-    """The simulated AWS, calm, in a world that runs so fast that an instance is there after two seconds."""
-    sandbox.reset(factor=120)
+    """The simulated AWS, calm, in a fast world."""
+    sandbox.reset(factor=FAST)
     forget_users()
     return sandbox

@@ -21,9 +21,9 @@ PASSWORD = "nova-sandbox-only"
 # A rule's duration, two rounds of collection and a poll of the page, on a machine that does other things too.
 SOON_MS = 90_000
 HURRY = {
-    "collect_every_s = 5\nmetric_period_s": "collect_every_s = 3\nmetric_period_s",
-    "verify_for_s = 10": "verify_for_s = 3",
-    "high-cpu.for_s = 15": "high-cpu.for_s = 5",
+    "collect_every_s = 5\nmetric_period_s": "collect_every_s = 2\nmetric_period_s",
+    "verify_for_s = 10": "verify_for_s = 2",
+    "high-cpu.for_s = 15": "high-cpu.for_s = 3",
 }
 DESKTOP = LOOKS[0]
 PHONE = next(look for look in LOOKS if look.phone)
@@ -34,7 +34,7 @@ def _hurried(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     """The sandbox's environment with shorter times: nobody waits a quarter of a minute for a rule here."""
     text = (ROOT / "nova.toml").read_text(encoding="utf-8")
     for usual, short in HURRY.items():
-        assert usual in text
+        assert usual in text, usual
         text = text.replace(usual, short)
     settings.NOVA_TOML = tmp_path / "nova.toml"
     settings.NOVA_TOML.write_text(text, encoding="utf-8")
@@ -47,7 +47,7 @@ def _hurried(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 @pytest.fixture
 def _working(transactional_db: None, _hurried: None, sandbox: Nova, tmp_path: Path) -> Iterator[None]:
     """A worker that collects and executes, as in production, with its own clock."""
-    sandbox.reset(factor=60, processes=True)
+    sandbox.reset(factor=100, sample_s=1, processes=True)
     celery = worker(tmp_path / "worker.log", queues="runs,watch", beat=True, processes=2)
     celery.start()
     celery.wait_ready(60)
@@ -96,7 +96,7 @@ def wait_for_proof(page: Page, room: str) -> None:
         pytest.param(PHONE, scale_out, "Scale the API server", id="phone-scale"),
     ],
 )
-@pytest.mark.long(45)
+@pytest.mark.long(35)
 @pytest.mark.usefixtures("_working")
 def test_from_alert_to_post_mortem(
     open_page: Callable[..., Page], commander: User, look: Look, act: Callable[[Page], None], confirm: str

@@ -21,12 +21,12 @@ from tests.actions.conftest import follows, plan_of, run_through
 from tests.servers import Nova
 
 __all__ = ["plan_of", "run_through"]
-pytestmark = [pytest.mark.django_db, pytest.mark.long(13)]
+pytestmark = [pytest.mark.django_db, pytest.mark.long(9)]
 
-FOR_S = 3
+FOR_S = 2
 WITHIN_S = 40
 # Once for each sample: more rounds see nothing more.
-ROUND_EVERY_S = 1.0
+ROUND_EVERY_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ TROUBLES = (
 
 @pytest.fixture
 def environment() -> Environment:
-    """The sandbox with rules that last three seconds, over metrics of each second."""
+    """The sandbox with rules that last two seconds, over metrics of each second."""
     rules = [rule.key for service in services.values() for rule in service.rules]
     changes = {key: RuleChange(for_s=FOR_S) for key in rules}
     return declared.default().model_copy(update={"collect_every_s": 4, "metric_period_s": 1, "rules": changes})
@@ -60,8 +60,8 @@ def environment() -> Environment:
 
 @pytest.fixture
 def quick(sandbox: Nova) -> Nova:
-    """A world a hundred times as fast as the real one that measures itself every second."""
-    sandbox.reset(factor=100, sample_s=1, processes=True)
+    """A world a hundred times as fast as the real one that measures itself twice a second."""
+    sandbox.reset(factor=100, sample_s=0.5, processes=True)
     follows()
     return sandbox
 

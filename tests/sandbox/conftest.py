@@ -15,7 +15,7 @@ from botocore.config import Config
 
 from novaops.sandbox import addresses
 from tests.forks import ForkedChild
-from tests.servers import ROOT
+from tests.servers import PAST_S, ROOT
 
 ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=5)
 QUIET = {"NOVA_DATABASE_URL", "NOVA_REDIS_URL", "NOVA_RPC_URL", "NOVA_RPC_BACKUP_URL"}
@@ -60,8 +60,8 @@ class Simulated:
 
 @pytest.fixture(scope="session")
 def _simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
-    # A minute in a second and metrics each second: nobody waits for a rollout or a sample here.
-    simulated = Simulated(tmp_path_factory.mktemp("simulated"), "--factor", "60", "--sample-s", "1")
+    # Two minutes in a second and metrics each half second: nobody waits for a rollout or a sample here.
+    simulated = Simulated(tmp_path_factory.mktemp("simulated"), "--factor", "120", "--sample-s", "0.5")
     simulated.start()
     yield simulated
     simulated.child.stop()
@@ -70,7 +70,7 @@ def _simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
 @pytest.fixture
 def simulated(_simulated: Simulated) -> Simulated:
     """The simulated AWS of this worker in its seeded, calm state."""
-    _simulated.control("reset", {"seed": 1})
+    _simulated.control("reset", {"seed": 1, "past_s": PAST_S})
     return _simulated
 
 

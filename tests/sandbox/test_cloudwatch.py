@@ -192,6 +192,7 @@ def test_a_day_of_a_hundred_metrics_takes_seconds_not_minutes() -> None:
 
 
 def test_calm_history_is_there_from_the_start(simulated: Simulated, cloudwatch: Any) -> None:
+    simulated.control("reset", {"seed": 1})
     now = datetime.now(UTC)
     cpu = query("CPUUtilization", namespace="AWS/ECS", dimensions=OF_API)
     found = values(cloudwatch, cpu, start=now - timedelta(hours=3), hours=3)

@@ -50,7 +50,7 @@ def restart(simulated: Simulated) -> str:
 
 
 def test_a_rollout_survives_a_kill(server: Callable[..., Simulated]) -> None:
-    first = server("--factor", "20")
+    first = server("--factor", "60")
     deployment = restart(first)
     rolling = eventually(lambda: service(first), lambda now: now["deployments"][0]["runningCount"] > 0)
     kill(first)

@@ -81,7 +81,6 @@ def connect_until_full(opened: list[psycopg.Connection[Any]]) -> None:
         opened.append(psycopg.connect(os.environ["NOVA_DATABASE_URL"]))
 
 
-@pytest.mark.long(15)
 def test_connections_in_the_metrics_are_the_real_ones(following: Nova) -> None:
     cloudwatch = boto3.client("cloudwatch")
     metric = {
@@ -89,7 +88,7 @@ def test_connections_in_the_metrics_are_the_real_ones(following: Nova) -> None:
         "MetricName": "DatabaseConnections",
         "Dimensions": [{"Name": "DBInstanceIdentifier", "Value": "nova-db"}],
     }
-    asked = {"Id": "one", "MetricStat": {"Metric": metric, "Period": 5, "Stat": "Average"}}
+    asked = {"Id": "one", "MetricStat": {"Metric": metric, "Period": 1, "Stat": "Average"}}
 
     def connections() -> float:
         now = datetime.now(UTC)

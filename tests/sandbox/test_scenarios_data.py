@@ -14,7 +14,7 @@ from novaops.sandbox import steering
 from novaops.sandbox.api_servers import ROUND_S
 from tests.sandbox.conftest import Simulated, eventually
 from tests.sandbox.test_scenarios import API, BALANCER, PROCESSOR, ended, newest, state
-from tests.servers import Nova
+from tests.servers import PAST_S, Nova
 
 GAPS = (
     "SELECT last + 1, next - 1 FROM "
@@ -26,9 +26,9 @@ GAPS = (
 def quick(simulated: Simulated) -> Iterator[Simulated]:
     """Five simulated minutes in a second and a half."""
     before = simulated.control("state")["factor"]
-    simulated.control("reset", {"seed": 1, "factor": 200})
+    simulated.control("reset", {"seed": 1, "factor": 200, "past_s": PAST_S})
     yield simulated
-    simulated.control("reset", {"seed": 1, "factor": before})
+    simulated.control("reset", {"seed": 1, "factor": before, "past_s": PAST_S})
 
 
 @pytest.fixture

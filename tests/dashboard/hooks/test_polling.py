@@ -39,6 +39,7 @@ def states() -> set[str]:
 
 @pytest.mark.django_db
 def test_an_alarm_of_cloudwatch_becomes_an_alert_by_its_queue_and_clears(aws: Nova, environment):
+    aws.reset(sample_s=1)
     ring()
     eventually(lambda: polling.poll(environment) > 0 and Alert.objects.exists(), bool, timeout_s=10)
     assert Alert.objects.get().rule == "high-cpu"
