@@ -9,7 +9,6 @@ from django.db import connections
 from django.utils.functional import empty
 
 from novaops import environment as environments
-from tests import garbage as garbage
 
 LOADED = (
     "celery.__main__",

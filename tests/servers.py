@@ -23,7 +23,6 @@ from novaops.sandbox.child import Child, StartError, last_lines, until
 from novaops.sandbox.embedded import PostgreSQL, Redis
 from novaops.sandbox.processor import APPLICATION
 from novaops.sandbox.world import DEFAULT_FACTOR
-from tests import garbage as garbage
 from tests.forks import ForkedChild
 
 ROOT = Path(__file__).resolve().parent.parent
