@@ -47,6 +47,11 @@ class Fork:
 class ForkedChild(Child):
     """A child whose command is `python -m module arguments`, started as a fork."""
 
+    def send(self, which: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self.process
+        self.process.send_signal(which)
+
     def start(self) -> None:
         python, option, module, *arguments = self.argv
         assert (python, option) == (sys.executable, "-m"), self.argv

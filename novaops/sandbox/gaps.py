@@ -18,6 +18,11 @@ Gap = tuple[int, int]
 SKIPPED, READ_SINCE = 20, 20
 LOOK_S = 0.5
 TIMEOUT_S = 1
+# The newest range that was read, and its first ledger with an event.
+READ = (
+    "SELECT first, last, (SELECT min(ledger) FROM contract_events WHERE ledger >= first) "
+    "FROM event_ranges ORDER BY last DESC LIMIT 1"
+)
 OPEN = (
     "SELECT EXISTS (SELECT FROM (SELECT last, lead(first) OVER (ORDER BY first) AS next FROM event_ranges) AS pairs "
     "WHERE next > last + 1 AND last < %s AND next > %s)"
@@ -62,12 +67,15 @@ def note(gap: Gap | None) -> None:
 
 
 def make() -> Gap | None:
-    """Take the events of some ledgers away. None where the processor has not read enough yet."""
+    """Take the events of some ledgers away. None where the processor has not read enough yet.
+
+    It has once an event is stored before the gap: without one it could not be told from where the processor began.
+    """
     with psycopg.connect(_dsn(), connect_timeout=TIMEOUT_S) as connection:
         # The processor joins ranges as it reads on: not between these statements.
         connection.execute("LOCK TABLE event_ranges IN EXCLUSIVE MODE")
-        row = connection.execute("SELECT first, last FROM event_ranges ORDER BY last DESC LIMIT 1").fetchone()
-        if row is None or row[0] >= behind(row[1])[0]:
+        row = connection.execute(READ).fetchone()
+        if row is None or row[2] is None or row[2] >= behind(row[1])[0]:
             return None
         first, last = behind(row[1])
         connection.execute("UPDATE event_ranges SET last = %s WHERE first = %s", [first - 1, row[0]])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import time
 import urllib.request
@@ -64,14 +65,17 @@ def _simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
     simulated = Simulated(tmp_path_factory.mktemp("simulated"), "--factor", "120", "--sample-s", "0.5")
     simulated.start()
     yield simulated
+    simulated.child.send(signal.SIGCONT)
     simulated.child.stop()
 
 
 @pytest.fixture
-def simulated(_simulated: Simulated) -> Simulated:
-    """The simulated AWS of this worker in its seeded, calm state."""
+def simulated(_simulated: Simulated) -> Iterator[Simulated]:
+    """The simulated AWS of this worker in its seeded, calm state; between the tests its world stands still."""
+    _simulated.child.send(signal.SIGCONT)
     _simulated.control("reset", {"seed": 1, "past_s": PAST_S})
-    return _simulated
+    yield _simulated
+    _simulated.child.send(signal.SIGSTOP)
 
 
 def eventually(ask: Callable[[], Any], holds: Callable[[Any], bool], timeout_s: float = 60) -> Any:
