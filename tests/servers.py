@@ -249,7 +249,7 @@ class Nova:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Hold the simulated AWS for as long as a test takes that does not use it."""
+    """Hold the simulated AWS for as long as a test takes that does not use it: what asks it all the same waits long."""
     item.config.stash[nova_key].hold(still="sandbox" not in getattr(item, "fixturenames", ()))
     return (yield)
 

@@ -61,6 +61,7 @@ def test_a_stranger_is_sent_to_the_sign_in(method: str) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("sandbox")
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_a_role_may_exactly_what_the_view_declares(

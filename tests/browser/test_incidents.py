@@ -32,6 +32,7 @@ def told_in_every_state(number: int, by: User) -> None:
 
 
 @pytest.mark.long(11)
+@pytest.mark.usefixtures("sandbox")
 def test_every_page_of_an_open_incident_is_accessible(open_page: OpenPage, declare: Declare, commander: User) -> None:
     incident = declare(commander, impact="Logins fail for every merchant")
     number = incident.number

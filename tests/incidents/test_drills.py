@@ -149,6 +149,7 @@ def test_the_score_can_be_computed_again_from_the_declared_targets(
     assert score["points"] == sum(points) + 33
 
 
+@pytest.mark.usefixtures("sandbox")
 def test_an_overridden_step_is_not_done_and_the_page_says_how_the_points_came_about(
     place: Environment, worked: Incident, commander: User, client_of: Callable[[User], Client]
 ) -> None:
