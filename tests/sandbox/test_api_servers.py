@@ -14,6 +14,8 @@ from novaops.sandbox.aws.ecs_scheduler import PROVISIONING_S, STARTING_S
 from tests.sandbox.conftest import eventually
 from tests.servers import Nova
 
+pytestmark = pytest.mark.long(4)
+
 API = {"cluster": "nova", "service": "nova-api"}
 
 

@@ -14,6 +14,8 @@ from novaops.sandbox import steering
 from tests.sandbox.conftest import eventually
 from tests.servers import Nova
 
+pytestmark = pytest.mark.long(3)
+
 PROCESSOR = {"cluster": "nova", "service": "nova-event-processor"}
 
 

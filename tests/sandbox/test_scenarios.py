@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 from novaops.sandbox import addresses
 from tests.sandbox.conftest import Simulated, eventually
 
+pytestmark = pytest.mark.long(3)
+
 API = {"cluster": "nova", "service": "nova-api"}
 PROCESSOR = {"cluster": "nova", "service": "nova-event-processor"}
 OF_API = {"ClusterName": "nova", "ServiceName": "nova-api"}

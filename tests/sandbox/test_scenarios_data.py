@@ -16,6 +16,8 @@ from tests.sandbox.conftest import Simulated, eventually
 from tests.sandbox.test_scenarios import API, BALANCER, PROCESSOR, ended, newest, state
 from tests.servers import PAST_S, Nova
 
+pytestmark = pytest.mark.long(3)
+
 GAPS = (
     "SELECT last + 1, next - 1 FROM "
     "(SELECT last, lead(first) OVER (ORDER BY first) AS next FROM event_ranges) AS pairs WHERE next > last + 1"
