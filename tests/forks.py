@@ -47,10 +47,15 @@ class Fork:
 class ForkedChild(Child):
     """A child whose command is `python -m module arguments`, started as a fork."""
 
-    def send(self, which: signal.Signals) -> None:
-        """Send it a signal."""
-        assert self.process
-        self.process.send_signal(which)
+    def hold(self, *, still: bool) -> None:
+        """Let it stand still or go on: a simulated world costs time also where no test looks at it."""
+        if self.process and self.alive:
+            self.process.send_signal(signal.SIGSTOP if still else signal.SIGCONT)
+
+    def stop(self, timeout_s: float = 10) -> None:
+        """As any child; one that stands still would not hear it."""
+        self.hold(still=False)
+        super().stop(timeout_s)
 
     def start(self) -> None:
         python, option, module, *arguments = self.argv

@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import sys
 import tempfile
 import urllib.request
@@ -121,7 +120,6 @@ class Nova:
             ready=lambda: addresses.responds(f"http://{addresses.HOST}:{self.port}{addresses.CONTROL_PREFIX}/state"),
             cwd=ROOT,
         )
-        self._held = False
 
     def set_environment(self) -> None:
         """Point every address in the environment to this worker's servers."""
@@ -163,12 +161,6 @@ class Nova:
         if not self.server.alive:
             self.server.start()
             self.server.wait_ready()
-
-    def hold(self, *, still: bool) -> None:
-        """Let the simulated AWS stand still or go on: its world costs time also where no test looks at it."""
-        if still != self._held and self.server.alive:
-            self.server.send(signal.SIGSTOP if still else signal.SIGCONT)
-            self._held = still
 
     def reset(self, *, factor: float = DEFAULT_FACTOR, processes: bool = False, **more: float) -> None:
         """Put the simulated world back to the seeded calm one; `factor` is how much faster its time runs from now.
@@ -240,7 +232,6 @@ class Nova:
             return json.load(answer)
 
     def stop(self) -> None:
-        self.hold(still=False)
         self.server.stop()
         self.redis.stop()
         self.postgresql.stop()
@@ -250,7 +241,7 @@ class Nova:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Hold the simulated AWS for as long as a test takes that does not use it: what asks it all the same waits long."""
-    item.config.stash[nova_key].hold(still="sandbox" not in getattr(item, "fixturenames", ()))
+    item.config.stash[nova_key].server.hold(still="sandbox" not in getattr(item, "fixturenames", ()))
     return (yield)
 
 

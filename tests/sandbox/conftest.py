@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import sys
 import time
 import urllib.request
@@ -65,17 +64,16 @@ def _simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
     simulated = Simulated(tmp_path_factory.mktemp("simulated"), "--factor", "120", "--sample-s", "0.5")
     simulated.start()
     yield simulated
-    simulated.child.send(signal.SIGCONT)
     simulated.child.stop()
 
 
 @pytest.fixture
 def simulated(_simulated: Simulated) -> Iterator[Simulated]:
     """The simulated AWS of this worker in its seeded, calm state; between the tests its world stands still."""
-    _simulated.child.send(signal.SIGCONT)
+    _simulated.child.hold(still=False)
     _simulated.control("reset", {"seed": 1, "past_s": PAST_S})
     yield _simulated
-    _simulated.child.send(signal.SIGSTOP)
+    _simulated.child.hold(still=True)
 
 
 def eventually(ask: Callable[[], Any], holds: Callable[[Any], bool], timeout_s: float = 60) -> Any:
