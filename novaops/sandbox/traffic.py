@@ -58,6 +58,9 @@ class Traffic:
             self._room = client.info("memory")["maxmemory"] or MOST_SESSIONS * len(SESSION)
         sessions = 0
         while sessions < MOST_SESSIONS and _used(client) < CACHE_FILLED / 100 * self._room:
+            if sessions and not client.exists("session:0"):
+                # Somebody emptied it meanwhile.
+                sessions = 0
             with client.pipeline(transaction=False) as batch:
                 for number in range(sessions, sessions + BATCH):
                     batch.set(f"session:{number}", SESSION, ex=SESSION_TTL_S)
